@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// Every path under the state folder, named once.
+#pragma once
+
+#include "core/base/ids.hpp"
+
+#include <filesystem>
+
+namespace gantry::storage {
+
+namespace fs = std::filesystem;
+
+// state/
+//   gantry.db                       SQLite
+//   mirrors/<repo id>.git           bare mirror of a repository
+//   trees/<repo id>/<sha>-<depth>/  a commit's tree, made once, copied to each job
+//   jobs/<job id>/                  one job while it runs; see JobPaths
+//   logs/<job id / 1000>/<job id>.log[.zst], .idx   finished and running logs
+//   run/                            sockets, pid files
+class Layout {
+ public:
+  explicit Layout(fs::path state) : state_(std::move(state)) {}
+  const fs::path& state() const { return state_; }
+  fs::path database() const { return state_ / "gantry.db"; }
+  fs::path mirror(core::RepoId repo) const;
+  fs::path trees(core::RepoId repo) const;
+  fs::path jobs() const { return state_ / "jobs"; }
+  fs::path job(core::JobId job) const;
+  fs::path log_folder(core::JobId job) const;
+  fs::path log(core::JobId job) const;             // running: plain text
+  fs::path log_index(core::JobId job) const;       // running and finished
+  fs::path log_compressed(core::JobId job) const;  // finished
+  fs::path run() const { return state_ / "run"; }
+  fs::path socket() const { return run() / "gantry.sock"; }
+  // Creates the folders, mode 0700. Throws core::Exception.
+  void create() const;
+
+ private:
+  fs::path state_;
+};
+
+}  // namespace gantry::storage
