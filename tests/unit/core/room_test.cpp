@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The room's own rule: ids of different things never mix.
-#include <doctest/doctest.h>
-#include <type_traits>
-
 #include "core/base/ids.hpp"
+
+#include <doctest/doctest.h>
+
+#include <type_traits>
 
 using namespace gantry::core;
 

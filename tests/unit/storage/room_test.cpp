@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <doctest/doctest.h>
-
 #include "core/base/files.hpp"
 #include "storage/layout.hpp"
+
+#include <doctest/doctest.h>
 
 using namespace gantry;
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/error.hpp"
 
-#include <cerrno>
+#include "core/base/result.hpp"
+
 #include <doctest/doctest.h>
 
-#include "core/base/result.hpp"
+#include <cerrno>
 
 using namespace gantry::core;
 

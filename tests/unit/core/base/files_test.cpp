@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/files.hpp"
 
+#include "core/base/error.hpp"
+
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-
-#include "core/base/error.hpp"
 
 using namespace gantry::core;
 
@@ -20,8 +20,8 @@ TEST_CASE("files: an atomic write replaces the whole file and leaves nothing bes
 TEST_CASE("files: a file over the limit is refused with its limit") {
   const TempDir dir;
   write_file_atomic(dir.path() / "a", "12345");
-  CHECK_THROWS_WITH_AS(read_file(dir.path() / "a", 4),
-                       doctest::Contains("larger than 4 bytes"), Exception);
+  CHECK_THROWS_WITH_AS(read_file(dir.path() / "a", 4), doctest::Contains("larger than 4 bytes"),
+                       Exception);
 }
 
 TEST_CASE("files: open_beneath follows no link and leaves the folder by no path") {

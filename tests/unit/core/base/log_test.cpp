@@ -8,7 +8,9 @@ using namespace gantry::core;
 namespace {
 
 std::string g_text;
-void keep(log::Level, std::string_view text) { g_text = text; }
+void keep(log::Level, std::string_view text) {
+  g_text = text;
+}
 
 }  // namespace
 
