@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// The config file of gantryd (config/gantry.yaml explains every key). Read strictly: an unknown
+// key, a wrong type or a value out of range is a diagnostic with its line and a hint, all at once.
+// Relative paths are taken from the file's own folder. Files named here are read by the daemon.
+#pragma once
+
+#include "core/base/result.hpp"
+#include "core/yaml/diagnostic.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gantry::core::config {
+
+namespace fs = std::filesystem;
+
+struct Listen {
+  std::vector<std::string> http = {"127.0.0.1:8480"};  // host:port; [] = socket only
+  fs::path socket;                                     // "" = <state>/run/gantry.sock
+  unsigned socket_mode = 0600;
+  std::string public_url;                   // of links in checks; "" = the first http address
+  std::optional<fs::path> api_tokens_file;  // one token a line; absent = no API over TCP
+};
+
+struct GitHub {
+  std::string api_url = "https://api.github.com";
+  std::string server_url = "https://github.com";
+  std::string clone_url = "https://github.com";  // + /owner/name.git
+  std::string app_id;                            // App id or client id; "" = no App
+  std::optional<fs::path> private_key_file;
+  std::optional<fs::path> token_file;  // commit statuses and clones without an App
+  std::vector<fs::path> webhook_secret_files;
+  std::optional<fs::path> ca_file;  // "" = the system's
+
+  bool has_app() const { return !app_id.empty() && private_key_file.has_value(); }
+};
+
+enum class Network { none, internet, host };
+std::string_view to_string(Network network);
+
+struct Repository {
+  std::string name;       // owner/name; owner/* allows an owner's every repository
+  std::string clone_url;  // "" = github.clone_url/owner/name.git; a path is allowed
+  std::optional<fs::path> ssh_key_file;
+  std::optional<fs::path> known_hosts_file;
+  std::optional<fs::path> vars_file, secrets_file;  // NAME=value lines or a YAML mapping
+};
+
+// What `runs-on` may ask for, and what a job with it gets.
+struct Label {
+  std::vector<std::string> names;
+  Network network = Network::internet;
+  Network untrusted_network = Network::none;  // runs from forks
+};
+
+struct Limits {
+  int jobs = 0;                    // at once on this machine; 0 = CPU count
+  std::uint64_t memory_bytes = 0;  // of a job; 0 = no limit
+  std::uint64_t pids = 4096;
+  unsigned cpu_percent = 0;                 // 100 = one CPU; 0 = no limit
+  std::uint64_t output_bytes = 1ULL << 30;  // log of a job
+  std::uint64_t disk_bytes = 0;             // job folder; 0 = no limit
+  std::chrono::minutes timeout{360};        // where a job sets none
+};
+
+enum class OnStop { drain, stop };  // SIGTERM: let running jobs end, or leave them to the runners
+enum class Confine { yes, no };
+
+struct Config {
+  fs::path state = "/var/lib/gantry";
+  Listen listen;
+  GitHub github;
+  std::vector<Repository> repositories;
+  std::vector<Label> labels = {Label{{"ubuntu-latest", "self-hosted", "linux"}}};
+  Limits limits;
+  std::vector<fs::path> read_only_mounts;  // of the host, seen by every job
+  std::vector<std::string> path;           // PATH of jobs; empty = the usual
+  std::optional<fs::path> vars_file, secrets_file;
+  Confine confine_git = Confine::yes;
+  OnStop on_stop = OnStop::drain;
+  std::chrono::seconds drain_timeout{300};
+  std::string log_level = "info";
+
+  // The entry that allows `full_name`, nullptr when none does. A full name beats owner/*.
+  const Repository* find_repository(std::string_view full_name) const;
+};
+
+struct Parsed {
+  std::optional<Config> config;  // absent when there are errors
+  std::vector<yaml::Diagnostic> diagnostics;
+};
+
+// `base` is the folder relative paths start from.
+Parsed parse_config(std::string_view text, const fs::path& base);
+
+// "NAME=value" lines ('#' comments, blank lines) or a flat YAML mapping: files of vars and secrets.
+// Names are GitHub's: letters, digits, '_', not starting with a digit or GITHUB_.
+Result<std::vector<std::pair<std::string, std::string>>> parse_name_values(std::string_view text);
+
+}  // namespace gantry::core::config

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Installs what is missing, builds, runs every test, ends with ctest's summary.
+#   tests/run.sh [--preset dev|release|asan|tsan] [ctest options, e.g. -L unit or -R scheduler]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+preset=dev
+if [ "${1:-}" = --preset ]; then
+  preset=${2:?--preset needs a name}
+  shift 2
+fi
+
+./deploy/install-deps.sh test
+# Jobs never run as root: as root, the tests that start them do it as this user, who must be able to
+# read the build. Where it cannot (a checkout under /root), work on a copy it can read.
+if [ "$(id -u)" -eq 0 ]; then
+  id gantry-test > /dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin gantry-test
+  if ! runuser -u gantry-test -- test -r "$PWD/CMakeLists.txt"; then
+    copy=/var/tmp/gantry-source-$(printf %s "$PWD" | sha256sum | cut -c1-12)
+    mkdir -p "$copy"
+    git ls-files -z | xargs -0 cp --parents -pt "$copy"
+    git -C "$copy" init -q
+    git -C "$copy" add -A
+    export GANTRY_SHARED_DIR="${GANTRY_SHARED_DIR:-$PWD/../shared}"
+    echo "the tests' user cannot read $PWD: working on the copy $copy"
+    cd "$copy"
+  fi
+fi
+
+export GANTRY_SHARED_DIR="${GANTRY_SHARED_DIR:-$PWD/../shared}"
+export GANTRY_CONFORMANCE_DIR="${GANTRY_CONFORMANCE_DIR:-$GANTRY_SHARED_DIR/conformance}"
+cmake --preset "$preset" > "${TMPDIR:-/tmp}/gantry-configure.$$" || { cat "${TMPDIR:-/tmp}/gantry-configure.$$"; exit 1; }
+rm -f "${TMPDIR:-/tmp}/gantry-configure.$$"
+cmake --build --preset "$preset"
+exec ctest --preset "$preset" --no-tests=error "$@"
