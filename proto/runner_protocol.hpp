@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// What gantryd tells a gantry-runner: how to start, and the one job it runs. HTTP/1.1 over the
+// socket, `Authorization: Bearer <one-job token>`:
+//   GET  /runner/v1/job      the job message
+//   POST /runner/v1/events   ndjson of events (proto/runner_events.hpp), answered by an
+//   acknowledgement GET  /runner/v1/control  waits at most 30 s for an acknowledgement that asks
+//   for something
+// A token is good for one job; 401 = not (any more) this runner's job, which makes it stop.
+#pragma once
+
+#include "core/base/ids.hpp"
+#include "core/base/result.hpp"
+#include "core/base/time.hpp"
+#include "core/config/config.hpp"
+#include "core/expr/value.hpp"
+#include "proto/version.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace gantry::proto {
+
+inline constexpr std::string_view kRunnerJobPath = "/runner/v1/job";
+inline constexpr std::string_view kRunnerEventsPath = "/runner/v1/events";
+inline constexpr std::string_view kRunnerControlPath = "/runner/v1/control";
+inline constexpr std::chrono::seconds kRunnerControlWait{30};
+
+// The one line on the runner's stdin. A runner started ahead of need waits for it; end of file
+// instead of a line makes it exit 0. `folder` exists, mode 0700; the runner holds a lock (flock) on
+// <folder>/lock and its pid in <folder>/runner.pid for as long as it lives, and keeps its events in
+// <folder>/events.ndjson.
+struct RunnerStart {
+  int protocol = kRunnerProtocol;
+  std::string socket;  // path of gantryd's Unix socket
+  std::string token;
+  core::JobId job;
+  std::string folder;
+};
+
+enum class Trust { trusted, untrusted };
+
+struct JobSandbox {
+  std::string root = "host";  // kind of root file system; only "host" so far
+  core::config::Network network = core::config::Network::none;
+  std::vector<std::string> read_only_mounts;
+  std::vector<std::string> path;   // PATH in the job; empty = the usual
+  std::uint64_t memory_bytes = 0;  // 0 = no limit, as in all of these
+  std::uint64_t pids = 0;
+  unsigned cpu_percent = 0;
+  std::uint64_t output_bytes = 0;  // log of the job
+  std::uint64_t disk_bytes = 0;    // job folder
+  std::string cgroup;  // delegated group to make the job's in; "" = none on this machine
+};
+
+struct JobPaths {
+  std::string log, log_index;            // made by the runner (core/run/log_format.hpp)
+  std::string mirror;                    // bare mirror of the repository, fetched already
+  std::string trees;                     // cache of commit trees of this repository
+  std::string git_binary, agent_binary;  // gantry-git, gantry-agent
+};
+
+// Where native checkout gets its commits from. Credentials empty = none.
+struct JobRepository {
+  std::string full_name;   // owner/name
+  std::string server_url;  // https://github.com, what the workspace's `origin` starts with
+  std::string clone_url;   // what the mirror is fetched from: https, ssh or a path
+  std::string token;       // for https; also the default of checkout's `token`
+  std::string ssh_key_file, known_hosts_file;
+};
+
+using NamedValues = std::vector<std::pair<std::string, std::string>>;
+
+struct JobMessage {
+  int protocol = kRunnerProtocol;
+  core::RunId run;
+  std::int64_t run_number = 0;
+  int run_attempt = 1;
+  core::JobId job;
+  std::string job_key;   // id in the workflow file
+  std::string job_name;  // as shown, matrix values included
+  std::string workflow_file;
+  std::string workflow_text;  // whole; the runner reads it with the same parser
+  // Contexts. `github` has no token, job, workspace or files of the runner: the runner adds them.
+  core::expr::Value github, needs, inputs, strategy, matrix;
+  NamedValues vars, secrets;
+  std::string github_token;        // github.token and secrets.GITHUB_TOKEN; "" = none
+  std::vector<std::string> masks;  // besides secrets and tokens
+  Trust trust = Trust::untrusted;
+  std::chrono::minutes timeout{360};
+  std::chrono::minutes cancel_timeout{5};
+  std::vector<std::string> labels;
+  std::string runner_name;  // runner.name
+  JobSandbox sandbox;
+  JobPaths paths;
+  JobRepository repository;
+  core::Timestamp created_at{};
+};
+
+// JSON, one line without its end. Decoding checks every field's type; a missing one is its default,
+// an unknown one is ignored, a protocol version other than ours is refused with both named.
+std::string encode(const RunnerStart& start);
+core::Result<RunnerStart> decode_runner_start(std::string_view json);
+std::string encode(const JobMessage& message);
+core::Result<JobMessage> decode_job_message(std::string_view json);
+
+}  // namespace gantry::proto
