@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// One attempt of one run as a pure state machine: needs, conditions, matrix, fail-fast, outputs and
+// the run's conclusion. gantryd's control code carries the effects out and reports back; whatever
+// the machine knows can be given to restore() again, so nothing is lost when gantryd restarts.
+#pragma once
+
+#include "core/expr/value.hpp"
+#include "core/run/concurrency.hpp"
+#include "core/run/states.hpp"
+#include "core/workflow/workflow.hpp"
+#include "core/yaml/diagnostic.hpp"
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace gantry::core::run {
+
+struct RunContexts {
+  expr::Value github, vars, inputs;
+};
+
+using Outputs = std::vector<std::pair<std::string, std::string>>;
+
+struct LegKey {
+  std::string job_id;
+  int leg = 0;  // strategy.job-index; 0 without a matrix
+  auto operator<=>(const LegKey&) const = default;
+};
+
+// Effects. Each names what the caller has to make true.
+struct CreateLeg {
+  LegKey key;
+  std::string name;      // "build (debug, gcc)"
+  expr::Value matrix;    // object or null
+  expr::Value strategy;  // fail-fast, job-index, job-total, max-parallel
+  std::vector<std::string> labels;
+  std::string runner_group;  // empty when none is asked for
+  std::optional<Concurrency> concurrency;
+  int leg_total = 1;
+  int max_parallel = 0;  // 0: no limit
+  bool fail_fast = true;
+  bool continue_on_error = false;
+  std::optional<std::chrono::milliseconds> timeout;
+};
+struct SkipJob {
+  LegKey key;
+  std::string name;
+  std::string condition;             // the expression that was not true
+  std::vector<std::string> because;  // "'build' concluded failure"; what made it so
+};
+// A job that cannot be planned concludes as a failure.
+struct FailJob {
+  LegKey key;
+  std::string name;
+  yaml::Diagnostic diagnostic;
+};
+// The leg is to end as cancelled; it ends when leg_finished() says so, whatever its conclusion.
+struct CancelLeg {
+  LegKey key;
+  std::string reason;
+};
+struct CompleteRun {
+  Conclusion conclusion = Conclusion::success;
+};
+using Effect = std::variant<CreateLeg, SkipJob, FailJob, CancelLeg, CompleteRun>;
+using Effects = std::vector<Effect>;
+
+// A row of an attempt's jobs as stored: what came of a CreateLeg, SkipJob or FailJob.
+struct RecordedJob {
+  LegKey key;
+  int leg_total = 1;
+  bool fail_fast = true;
+  bool continue_on_error = false;
+  std::optional<Conclusion> conclusion;  // absent while not completed
+  Outputs outputs;
+  std::string name;
+};
+
+class RunMachine {
+ public:
+  RunMachine(std::shared_ptr<const workflow::Workflow> workflow, RunContexts contexts);
+  ~RunMachine();
+  RunMachine(RunMachine&&) noexcept;
+  RunMachine& operator=(RunMachine&&) noexcept;
+
+  // First call, one of the two. `jobs`: rows in the order they completed, then the others; after a
+  // restart all of the attempt's rows, for a rerun those kept (keep_for_rerun). Effects for what is
+  // recorded are not repeated, all others are: the result is that of having lived through it.
+  Effects start();
+  Effects restore(const std::vector<RecordedJob>& jobs, std::optional<std::string> cancel_reason);
+
+  // Repeating a call changes nothing. An unknown leg is ignored.
+  Effects leg_finished(const LegKey& key, Conclusion conclusion, const Outputs& outputs);
+  // Jobs whose condition holds in a cancelled run (always(), cancelled()) go on or still start.
+  Effects cancel(const std::string& reason);
+
+  // Contexts of a job's message.
+  expr::Value needs_context(std::string_view job_id) const;
+  const RunContexts& contexts() const;
+  const workflow::Workflow& workflow() const;
+  std::optional<Conclusion> conclusion() const;  // once completed
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+enum class RerunScope { all, failed, one_job };
+// The rows a new attempt keeps: not those to run again, nor any job that needs one of them.
+std::vector<RecordedJob> keep_for_rerun(const workflow::Workflow& workflow,
+                                        const std::vector<RecordedJob>& jobs, RerunScope scope,
+                                        const LegKey& job = {});
+
+// Keys of the whole workflow; contexts github, vars, inputs.
+struct RunName {
+  std::string name;
+  std::optional<yaml::Diagnostic> diagnostic;  // the name is then the default
+};
+// Default: a push's commit message, a pull request's title, else the workflow's name.
+RunName run_name(const workflow::Workflow& workflow, const RunContexts& contexts);
+
+struct RunConcurrency {
+  std::optional<Concurrency> concurrency;
+  std::optional<yaml::Diagnostic> diagnostic;  // the run cannot start: it fails with this
+};
+RunConcurrency run_concurrency(const workflow::Workflow& workflow, const RunContexts& contexts);
+
+}  // namespace gantry::core::run
