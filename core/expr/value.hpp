@@ -35,6 +35,8 @@ class Object {
 
  private:
   struct Index;
+  std::size_t place_of(std::string_view key) const;  // size() when absent
+  void build_index();
   Keys keys_;
   std::vector<std::pair<std::string, Value>> entries_;
   std::shared_ptr<Index> index_;  // built for larger objects; shared by copies until one changes
