@@ -43,7 +43,7 @@ class JsonFields {
   }
 
   void wrong(std::string_view key, std::string_view expected);
-  // The object itself, or the first error.
+  // The first one that was wrong.
   const std::optional<core::Error>& error() const { return error_; }
 
  private:

@@ -12,8 +12,6 @@ namespace {
 using core::expr::Object;
 using core::expr::Value;
 
-constexpr std::array<std::string_view, 3> kStatuses = {"queued", "in_progress", "completed"};
-constexpr std::array<std::string_view, 4> kResults = {"success", "failure", "cancelled", "skipped"};
 constexpr std::array<std::string_view, 3> kLevels = {"notice", "warning", "error"};
 constexpr std::array<std::string_view, 3> kControls = {"none", "cancel", "drain"};
 constexpr std::array<std::string_view, 6> kTypes = {"job_started", "step",    "log_advanced",
@@ -24,17 +22,26 @@ Value text_value(std::string_view text) {
   return Value(core::to_valid_utf8(text));
 }
 
-Value result_value(const std::optional<StepResult>& result) {
-  return result ? Value(to_string(*result)) : Value();
+Value conclusion_value(const std::optional<Conclusion>& conclusion) {
+  return conclusion ? Value(core::run::to_string(*conclusion)) : Value();
 }
 
 Value time_value(const std::optional<core::Timestamp>& time) {
   return time ? to_value(*time) : Value();
 }
 
-std::optional<StepResult> result_from(JsonFields& fields, std::string_view key) {
+// A word of core/run/states.
+template <class T>
+T word_from(JsonFields& fields, std::string_view key, T value) {
+  const std::string word = fields.text(key, core::run::to_string(value));
+  if (!core::run::parse(word, value))
+    fields.wrong(key, "one of its known words, not '" + word + "'");
+  return value;
+}
+
+std::optional<Conclusion> conclusion_from(JsonFields& fields, std::string_view key) {
   if (fields.value(key).is_null()) return std::nullopt;
-  return static_cast<StepResult>(fields.choice(key, kResults));
+  return word_from(fields, key, Conclusion::failure);
 }
 
 int int_from(JsonFields& fields, std::string_view key) {
@@ -57,9 +64,9 @@ void write(const StepChanged& body, Object& object) {
   object.set("number", body.number);
   object.set("id", text_value(body.id));
   object.set("name", text_value(body.name));
-  object.set("status", to_string(body.status));
-  object.set("outcome", result_value(body.outcome));
-  object.set("conclusion", result_value(body.conclusion));
+  object.set("status", core::run::to_string(body.status));
+  object.set("outcome", conclusion_value(body.outcome));
+  object.set("conclusion", conclusion_value(body.conclusion));
   object.set("started_at", time_value(body.started_at));
   object.set("completed_at", time_value(body.completed_at));
   object.set("first_line", body.first_line);
@@ -70,9 +77,9 @@ void read(JsonFields& fields, StepChanged& body) {
   body.number = int_from(fields, "number");
   body.id = fields.text("id");
   body.name = fields.text("name");
-  body.status = static_cast<StepStatus>(fields.choice("status", kStatuses));
-  body.outcome = result_from(fields, "outcome");
-  body.conclusion = result_from(fields, "conclusion");
+  body.status = word_from(fields, "status", StepStatus::queued);
+  body.outcome = conclusion_from(fields, "outcome");
+  body.conclusion = conclusion_from(fields, "conclusion");
   body.started_at = fields.time("started_at");
   body.completed_at = fields.time("completed_at");
   body.first_line = fields.integer("first_line");
@@ -126,7 +133,7 @@ void read(JsonFields& fields, StepSummary& body) {
 }
 
 void write(const JobCompleted& body, Object& object) {
-  object.set("conclusion", to_string(body.conclusion));
+  object.set("conclusion", core::run::to_string(body.conclusion));
   object.set("reason", text_value(body.reason));
   Object outputs(core::expr::Keys::case_sensitive);
   for (const auto& [name, text] : body.outputs)
@@ -139,7 +146,7 @@ void write(const JobCompleted& body, Object& object) {
 }
 
 void read(JsonFields& fields, JobCompleted& body) {
-  body.conclusion = static_cast<StepResult>(fields.choice("conclusion", kResults, 1));
+  body.conclusion = word_from(fields, "conclusion", Conclusion::failure);
   body.reason = fields.text("reason");
   body.outputs = fields.named_texts("outputs");
   body.resources.cpu_usec = fields.integer("cpu_usec");
@@ -161,12 +168,6 @@ void emplace_body(RunnerEvent& event, std::size_t type) {
 
 }  // namespace
 
-std::string_view to_string(StepStatus status) {
-  return kStatuses[static_cast<std::size_t>(status)];
-}
-std::string_view to_string(StepResult result) {
-  return kResults[static_cast<std::size_t>(result)];
-}
 std::string_view to_string(AnnotationLevel level) {
   return kLevels[static_cast<std::size_t>(level)];
 }

@@ -6,7 +6,7 @@
 
 #include "core/base/result.hpp"
 #include "core/base/time.hpp"
-#include "core/expr/value.hpp"
+#include "core/run/states.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -18,11 +18,8 @@
 
 namespace gantry::proto {
 
-enum class StepStatus { queued, in_progress, completed };
-// Of a step (outcome, conclusion) and of a job.
-enum class StepResult { success, failure, cancelled, skipped };
-std::string_view to_string(StepStatus status);
-std::string_view to_string(StepResult result);
+using core::run::Conclusion;
+using core::run::StepStatus;
 
 struct JobStarted {
   std::string runner_version;
@@ -37,7 +34,7 @@ struct StepChanged {
   std::string id;  // as in the file; "" when it has none
   std::string name;
   StepStatus status = StepStatus::queued;
-  std::optional<StepResult> outcome, conclusion;  // set when completed
+  std::optional<Conclusion> outcome, conclusion;  // set when completed
   std::optional<core::Timestamp> started_at, completed_at;
   std::int64_t first_line = 0;  // of the job's log, from 1; 0 = none
   std::int64_t last_line = 0;
@@ -77,7 +74,7 @@ struct ResourceUse {
 
 // The last event of a job.
 struct JobCompleted {
-  StepResult conclusion = StepResult::failure;
+  Conclusion conclusion = Conclusion::failure;
   std::string reason;  // why, when not the plain outcome of the steps; for people
   std::vector<std::pair<std::string, std::string>> outputs;
   ResourceUse resources;

@@ -29,7 +29,6 @@ Value sandbox_value(const JobSandbox& sandbox) {
   object.set("cpu_percent", size_value(sandbox.cpu_percent));
   object.set("output_bytes", size_value(sandbox.output_bytes));
   object.set("disk_bytes", size_value(sandbox.disk_bytes));
-  object.set("cgroup", sandbox.cgroup);
   return Value(std::move(object));
 }
 
@@ -44,7 +43,6 @@ JobSandbox sandbox_from(JsonFields& fields) {
   sandbox.cpu_percent = static_cast<unsigned>(fields.size("cpu_percent"));
   sandbox.output_bytes = fields.size("output_bytes");
   sandbox.disk_bytes = fields.size("disk_bytes");
-  sandbox.cgroup = fields.text("cgroup");
   return sandbox;
 }
 

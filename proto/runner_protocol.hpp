@@ -53,7 +53,6 @@ struct JobSandbox {
   unsigned cpu_percent = 0;
   std::uint64_t output_bytes = 0;  // log of the job
   std::uint64_t disk_bytes = 0;    // job folder
-  std::string cgroup;  // delegated group to make the job's in; "" = none on this machine
 };
 
 struct JobPaths {
