@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The protocol between gantry-runner and gantry-agent: frames on a Unix stream socket.
 // A frame is a u32 length (little endian, of what follows), a u8 type, and the fields: integers
-// little endian, texts and lists with a u32 count in front. Descriptors travel by SCM_RIGHTS with
-// the first byte of a start frame: standard output, then standard error (one fd serves for both).
+// little endian, texts and lists with a u32 count in front. The descriptors of a start frame travel
+// by SCM_RIGHTS with its first byte.
 // Replies come out of a sandbox and are hostile: every size is bounded, nothing is trusted.
 #pragma once
 
@@ -28,6 +28,7 @@ struct Start {
   std::vector<std::string> argv;  // argv[0] is looked up in the PATH of `env` when without slash
   std::vector<std::string> env;   // NAME=value
   std::string cwd;
+  std::uint8_t descriptors = 1;  // sent along: standard output [and standard error]
   bool operator==(const Start&) const = default;
 };
 struct Signal {

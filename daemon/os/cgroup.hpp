@@ -45,7 +45,8 @@ class Cgroup {
   explicit operator bool() const { return !folders_.empty(); }
   // Children made by it afterwards are members too.
   void add(pid_t pid) const;
-  // SIGKILL to every member, those born meanwhile included.
+  // SIGKILL to every member, those born meanwhile included. v1 without a freezer: does nothing,
+  // the end of the sandbox's pid namespace has to do.
   void kill_all() const noexcept;
   bool is_empty() const noexcept;
   CgroupStats stats() const noexcept;
@@ -82,6 +83,7 @@ class CgroupTree {
   // v2 only, otherwise nothing: moves every process of the delegated group into the leaf
   // "gantry-daemon", then switches the controllers on for the groups beside it. Idempotent. The
   // daemon calls it once at start; the runners it starts are born in the leaf and find the tree.
+  // Where that does not work, the version becomes none and reason() says why.
   void prepare_delegation();
 
   // A new group; an old one of that name is emptied and reused. Limits without a controller
