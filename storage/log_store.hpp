@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace gantry::storage {
 
@@ -51,10 +52,14 @@ class LogReader {
   std::unique_ptr<Source> source_;
 };
 
-// Compresses the log of a finished job and removes the plain files, at idle priority: call it on
-// a thread that may wait. A crash leaves the plain files or the compressed one, whole. Doing it
-// again, or with no log there, is fine.
+// Compresses the log of a finished job and removes the plain files. Takes time: 1 s for a GB or
+// so. A crash leaves the plain files or the compressed one, whole. Doing it again, or with no log
+// there, is fine.
 void compress_log(const Layout& layout, core::JobId job);
+
+// Jobs whose log is not compressed: running ones, and those a crash left behind. Lists every
+// folder of logs.
+std::vector<core::JobId> uncompressed_logs(const Layout& layout);
 
 // Every log file of the job.
 void remove_log(const Layout& layout, core::JobId job);

@@ -10,55 +10,23 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <vector>
 
 namespace gantry::core::run {
 namespace {
 
-std::uint64_t file_size(int fd) {
-  struct stat info {};
-  if (::fstat(fd, &info) != 0) throw_errno("reading the size of a log");
-  return static_cast<std::uint64_t>(info.st_size);
-}
-
-// As much as there is, up to `size`.
-std::size_t read_at(int fd, char* to, std::size_t size, std::uint64_t offset) {
-  std::size_t done = 0;
-  while (done < size) {
-    const ssize_t got = ::pread(fd, to + done, size - done, static_cast<off_t>(offset + done));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw_errno("reading a log");
-    if (got == 0) break;
-    done += static_cast<std::size_t>(got);
-  }
-  return done;
-}
-
-std::uint64_t decode(const char* bytes) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 8; i-- > 0;)
-    value = value << 8 | static_cast<unsigned char>(bytes[i]);
-  return value;
-}
-
-void encode(std::uint64_t value, char* to) {
-  for (std::size_t i = 0; i < 8; ++i)
-    to[i] = static_cast<char>(value >> (8 * i) & 0xff);
-}
-
 LogMark read_mark(int index_fd, std::uint64_t number) {
   std::array<char, kLogMarkBytes> bytes{};
-  if (read_at(index_fd, bytes.data(), bytes.size(), number * kLogMarkBytes) != bytes.size()) {
+  if (read_log(index_fd, number * kLogMarkBytes, bytes) != bytes.size()) {
     throw Exception(Errc::io, "reading a log index: it became shorter");
   }
-  return {decode(bytes.data()), decode(bytes.data() + 8)};
+  return {log_number(bytes.data()), log_number(bytes.data() + 8)};
 }
 
 // The last mark for which `is_before` holds; marks are in rising order.
 template <class Predicate>
 LogMark last_mark(int index_fd, Predicate is_before) {
-  std::uint64_t low = 0, high = file_size(index_fd) / kLogMarkBytes;
+  std::uint64_t low = 0, high = log_file_size(index_fd) / kLogMarkBytes;
   LogMark best;
   while (low < high) {
     const std::uint64_t middle = low + (high - low) / 2;
@@ -80,6 +48,37 @@ UniqueFd open_for_append(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+std::uint64_t log_file_size(int fd) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) throw_errno("reading the size of a log");
+  return static_cast<std::uint64_t>(info.st_size);
+}
+
+std::size_t read_log(int fd, std::uint64_t offset, std::span<char> to) {
+  std::size_t done = 0;
+  while (done < to.size()) {
+    const ssize_t got =
+        ::pread(fd, to.data() + done, to.size() - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw_errno("reading a log");
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
+std::uint64_t log_number(const char* bytes) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 8; i-- > 0;)
+    value = value << 8 | static_cast<unsigned char>(bytes[i]);
+  return value;
+}
+
+void put_log_number(std::uint64_t value, char* to) {
+  for (std::size_t i = 0; i < 8; ++i)
+    to[i] = static_cast<char>(value >> (8 * i) & 0xff);
+}
 
 LogMark mark_before_line(int index_fd, std::uint64_t line, std::uint64_t text_bytes) {
   return last_mark(index_fd, [&](const LogMark& mark) {
@@ -105,7 +104,7 @@ std::uint64_t count_lines(int text_fd, int index_fd, std::uint64_t text_bytes) {
   for (std::uint64_t at = mark.offset; at < text_bytes;) {
     const std::size_t want =
         static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), text_bytes - at));
-    const std::size_t got = read_at(text_fd, buffer.data(), want, at);
+    const std::size_t got = read_log(text_fd, at, std::span(buffer.data(), want));
     if (got == 0) break;
     lines += count_line_ends({buffer.data(), got});
     at += got;
@@ -114,9 +113,11 @@ std::uint64_t count_lines(int text_fd, int index_fd, std::uint64_t text_bytes) {
 }
 
 LogWriter::LogWriter(const std::filesystem::path& text, const std::filesystem::path& index)
-    : text_(open_for_append(text)), index_(open_for_append(index)), bytes_(file_size(text_.get())) {
+    : text_(open_for_append(text)),
+      index_(open_for_append(index)),
+      bytes_(log_file_size(text_.get())) {
   // Marks that are torn, or promise text that a crash took away, go.
-  const std::uint64_t index_bytes = file_size(index_.get());
+  const std::uint64_t index_bytes = log_file_size(index_.get());
   std::uint64_t marks = index_bytes / kLogMarkBytes;
   while (marks > 0 && read_mark(index_.get(), marks - 1).offset > bytes_)
     --marks;
@@ -127,7 +128,7 @@ LogWriter::LogWriter(const std::filesystem::path& text, const std::filesystem::p
   lines_ = count_lines(text_.get(), index_.get(), bytes_);
   next_mark_at_ = bytes_ + kLogMarkSpacing;
   char last = '\n';
-  if (bytes_ > 0) read_at(text_.get(), &last, 1, bytes_ - 1);
+  if (bytes_ > 0) read_log(text_.get(), bytes_ - 1, std::span(&last, 1));
   if (last != '\n') append("\n", 1);
 }
 
@@ -137,8 +138,8 @@ void LogWriter::append(std::string_view block, std::uint64_t line_ends) {
   lines_ += line_ends;
   if (bytes_ < next_mark_at_) return;
   std::array<char, kLogMarkBytes> mark{};
-  encode(lines_, mark.data());
-  encode(bytes_, mark.data() + 8);
+  put_log_number(lines_, mark.data());
+  put_log_number(bytes_, mark.data() + 8);
   write_all(index_.get(), {mark.data(), mark.size()});
   next_mark_at_ = bytes_ + kLogMarkSpacing;
 }

@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <string>
+#include <span>
 #include <string_view>
 
 namespace gantry::core::run {
@@ -35,6 +35,13 @@ LogMark mark_before_offset(int index_fd, std::uint64_t offset);
 std::uint64_t count_lines(int text_fd, int index_fd, std::uint64_t text_bytes);
 
 std::uint64_t count_line_ends(std::string_view bytes);
+
+// Shared with storage/log_store. Numbers are 8 bytes, little-endian.
+std::uint64_t log_number(const char* bytes);
+void put_log_number(std::uint64_t value, char* to);
+// pread of all there is, up to the size of `to`.
+std::size_t read_log(int fd, std::uint64_t offset, std::span<char> to);
+std::uint64_t log_file_size(int fd);
 
 // Appends to a job's log. One writer for each file. Throws Exception on I/O errors. Move-only.
 class LogWriter {

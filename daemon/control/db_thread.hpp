@@ -94,7 +94,7 @@ class DbThread {
 
   template <class F>
   auto submit_to(Worker& worker, F work) -> std::future<std::invoke_result_t<F&, Database&>> {
-    // Shared by the promise's two sides: freed when `done` has run.
+    // Owned by `done`, and gone with it.
     struct Pending {
       explicit Pending(F closure) : work(std::move(closure)), call(work) {}
       F work;
@@ -104,18 +104,16 @@ class DbThread {
     auto pending = std::make_shared<Pending>(std::move(work));
     auto future = pending->promise.get_future();
     pending->call.done = [pending] {
-      const auto self = pending;  // the task's own copy goes with `done` below
       try {
         if constexpr (std::is_void_v<typename Call<F>::Value>) {
-          self->call.take();
-          self->promise.set_value();
+          pending->call.take();
+          pending->promise.set_value();
         } else {
-          self->promise.set_value(self->call.take());
+          pending->promise.set_value(pending->call.take());
         }
       } catch (...) {
-        self->promise.set_exception(std::current_exception());
+        pending->promise.set_exception(std::current_exception());
       }
-      self->call.done = nullptr;
     };
     enqueue(worker, pending->call);
     return future;
