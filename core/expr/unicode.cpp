@@ -85,6 +85,8 @@ constexpr CaseRange kUpper[] = {
 };
 // clang-format on
 
+constexpr char32_t kInvalidByte = 0x110000;  // above Unicode, so that it equals no letter
+
 char32_t upper(char32_t c) {
   if (c < 0x80) return c >= 'a' && c <= 'z' ? c - 32 : c;
   const auto* range = std::lower_bound(std::begin(kUpper), std::end(kUpper), c,
@@ -111,10 +113,11 @@ CodePoint first_code_point(std::string_view text) {
   const unsigned char lead = byte(0);
   if (lead < 0x80) return {lead, 1};
   const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || text.size() < size) return {lead, 1};
+  const CodePoint invalid{kInvalidByte + lead, 1};
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < size) return invalid;
   char32_t value = lead & (0xFFU >> (size + 1));
   for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80U) return {lead, 1};
+    if ((byte(i) & 0xC0U) != 0x80U) return invalid;
     value = (value << 6U) | (byte(i) & 0x3FU);
   }
   return {value, size};
