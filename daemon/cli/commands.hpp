@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// The commands of `gantry`. Each adds itself to the parser; the chosen one is set as `run`.
+#pragma once
+
+#include "daemon/cli/api.hpp"
+
+#include <functional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace gantry::daemon::cli {
+
+// Options in front of every command.
+struct Global {
+  std::string socket;
+  std::string url;
+  std::string token_file;
+  std::function<int()> run;  // the chosen command; returns the exit code
+
+  Connection connection() const { return find_connection(socket, url, token_file); }
+};
+
+// Exit codes: 0 done; 1 the run failed (with --exit-status) or the command did; 2 wrong usage.
+inline constexpr int kFailed = 1;
+inline constexpr int kUsage = 2;
+
+void add_runs(CLI::App& app, Global& global);      // runs.cpp
+void add_view(CLI::App& app, Global& global);      // view.cpp
+void add_logs(CLI::App& app, Global& global);      // logs.cpp
+void add_watch(CLI::App& app, Global& global);     // watch.cpp
+void add_cancel(CLI::App& app, Global& global);    // actions.cpp
+void add_rerun(CLI::App& app, Global& global);     // actions.cpp
+void add_dispatch(CLI::App& app, Global& global);  // actions.cpp
+void add_doctor(CLI::App& app, Global& global);    // doctor.cpp
+void add_hook(CLI::App& app, Global& global);      // hook.cpp
+
+// One run with its jobs, as `gantry view` shows it; shared with watch.
+std::string render_run(const nlohmann::json& run);
+
+// 0 for success, skipped and neutral, kFailed for the rest.
+int exit_status(const nlohmann::json& run);
+
+}  // namespace gantry::daemon::cli
