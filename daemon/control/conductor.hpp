@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// Carries out what the run machines and the scheduler decide: rows, reports, starts, ends. Owns
+// every unfinished run. Loop thread only. What it has acknowledged is durable; restore() makes it
+// again from the database.
+#pragma once
+
+#include "core/base/time.hpp"
+#include "core/workflow/workflow.hpp"
+#include "daemon/async/runtime.hpp"
+#include "daemon/control/active.hpp"
+#include "daemon/control/live.hpp"
+#include "daemon/control/settings.hpp"
+#include "storage/deliveries.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace gantry::daemon::control {
+
+class DbThread;
+
+// Starts and stops runners for the conductor.
+class JobStarter {
+ public:
+  virtual ~JobStarter() = default;
+  virtual void start(std::shared_ptr<ActiveJob> job) = 0;
+  // Takes up a runner from before a restart; reports it lost when it is gone.
+  virtual void adopt(std::shared_ptr<ActiveJob> job) = 0;
+};
+
+// A run to be made, everything decided.
+struct NewRun {
+  storage::Run row;  // without ids
+  std::string source, workflow_path, workflow_sha;
+  std::string workflow_name;
+  std::shared_ptr<const core::workflow::Workflow> workflow;  // null: broken, see diagnostics
+  std::vector<core::yaml::Diagnostic> diagnostics;
+  core::expr::Value github, inputs;          // contexts; `github` without run facts
+  std::optional<std::string> event_payload;  // where there is no delivery
+};
+
+class Conductor {
+ public:
+  Conductor(async::Runtime& runtime, DbThread& db, SettingsHolder& settings, Live& live,
+            const core::Clock& clock, async::TaskGroup& tasks);
+  ~Conductor();
+  Conductor(const Conductor&) = delete;
+  Conductor& operator=(const Conductor&) = delete;
+
+  void set_starter(JobStarter& starter) { starter_ = &starter; }
+  void set_reports_changed(std::function<void()> notify) { reports_changed_ = std::move(notify); }
+
+  // Stores the runs, and the outcome of the delivery they come from, in one transaction; then
+  // they go. Returns their ids.
+  struct DeliveryEnd {
+    core::DeliveryId id;
+    storage::DeliveryOutcome outcome;
+  };
+  async::Task<std::vector<core::RunId>> begin(const storage::Repository& repo,
+                                              std::vector<NewRun> runs,
+                                              std::optional<DeliveryEnd> delivery);
+
+  // A new attempt. Throws Errc::conflict while the run is not completed, not_found without it.
+  async::Task<int> rerun(core::RunId run, core::run::RerunScope scope, core::JobId job,
+                         std::string actor);
+  // Durable when it returns. Throws Errc::conflict when the run is completed already.
+  async::Task<> cancel(core::RunId run, std::string reason);
+
+  // From the supervisor.
+  std::shared_ptr<ActiveJob> find_job(core::JobId job) const;
+  void job_running(ActiveJob& job);
+  // The row is completed already; the run goes on.
+  async::Task<> job_completed(std::shared_ptr<ActiveJob> job, core::run::Conclusion conclusion,
+                              core::run::Outputs outputs);
+  // Ends a job that no runner will end: row, annotation, report, run.
+  async::Task<> end_job(std::shared_ptr<ActiveJob> job, core::run::Conclusion conclusion,
+                        std::string reason);
+  // Its runner died before the job began: it waits again.
+  void requeue(std::shared_ptr<ActiveJob> job);
+
+  async::Task<> restore();  // once, before anything else
+  void settings_changed();  // new capacity
+  enum class Accepting { yes, no };
+  void set_accepting(Accepting accepting);  // no: nothing new starts (drain)
+  std::size_t running_jobs() const;
+  core::run::Load load() const;
+  core::run::Hold why_waiting(core::JobId job) const;
+
+  DbThread& db() { return db_; }
+  const core::Clock& clock() const { return clock_; }
+  std::shared_ptr<const Settings> settings() const { return settings_.get(); }
+
+ private:
+  using RunPointer = std::shared_ptr<ActiveRun>;
+  using JobPointer = std::shared_ptr<ActiveJob>;
+
+  void register_run(const RunPointer& run);
+  async::Task<> plan(RunPointer run, core::run::Effects effects);
+  void add_leg(const RunPointer& run, const core::run::CreateLeg& leg, core::JobId id,
+               core::Timestamp now);
+  void add_to_scheduler(const ActiveJob& job, std::optional<core::Timestamp> queued_at,
+                        std::optional<core::Timestamp> started_at);
+  void cancel_leg(const JobPointer& job, const std::string& reason);
+  async::Task<> cancel_now(RunPointer run, std::string reason);
+  async::Task<> restore_run(storage::Run row);
+  void restore_job(const RunPointer& run, const storage::Job& row);
+  void changed(const RunPointer& run);
+  void tick();
+  void carry_out(const core::run::Action& action);
+  core::run::Capacity capacity() const;
+  // Stores, again and again while the disk refuses: a full disk delays, it does not lose.
+  async::Task<> insist(std::string doing, std::function<void(storage::Database&)> store);
+
+  async::Runtime& runtime_;
+  DbThread& db_;
+  SettingsHolder& settings_;
+  Live& live_;
+  const core::Clock& clock_;
+  async::TaskGroup& tasks_;
+  JobStarter* starter_ = nullptr;
+  std::function<void()> reports_changed_;
+  core::run::Scheduler scheduler_;
+  Accepting accepting_ = Accepting::yes;
+  async::asio::steady_timer timer_;
+  std::unordered_map<core::RunId, RunPointer> runs_;
+  std::unordered_map<core::JobId, JobPointer> jobs_;
+};
+
+}  // namespace gantry::daemon::control
