@@ -10,7 +10,7 @@ using core::run::JobStatus;
 
 std::string select_jobs(std::string_view rest) {
   return std::string(
-             "SELECT id, run_id, attempt, origin_id, job_key, leg, name, matrix, needs, labels, "
+             "SELECT id, run_id, attempt, origin_id, job_key, leg, name, plan, needs, labels, "
              "outputs, status, conclusion, details, runner_pid, runner_name, token_hash, "
              "last_event, log_lines, log_bytes, created_at, started_at, completed_at, "
              "cancel_requested_at FROM jobs ")
@@ -19,7 +19,7 @@ std::string select_jobs(std::string_view rest) {
 
 Job read_job(const Statement& row) {
   Job j;
-  row.read(j.id, j.run, j.attempt, j.origin, j.key, j.leg, j.name, j.matrix, j.needs, j.labels,
+  row.read(j.id, j.run, j.attempt, j.origin, j.key, j.leg, j.name, j.plan, j.needs, j.labels,
            j.outputs, j.status, j.conclusion, j.details, j.runner_pid, j.runner_name, j.token_hash,
            j.last_event, j.log_lines, j.log_bytes, j.created_at, j.started_at, j.completed_at,
            j.cancel_requested_at);
@@ -56,13 +56,13 @@ void check_found(Database& database, core::JobId id, std::string_view doing) {
 core::JobId insert_job(Database& database, const Job& j) {
   database
       .prepare(
-          "INSERT INTO jobs (run_id, attempt, origin_id, job_key, leg, name, matrix, needs, "
+          "INSERT INTO jobs (run_id, attempt, origin_id, job_key, leg, name, plan, needs, "
           "labels, outputs, status, conclusion, details, runner_pid, runner_name, token_hash, "
           "last_event, log_lines, log_bytes, created_at, started_at, completed_at, "
           "cancel_requested_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
           "?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)")
-      .bind(j.run, j.attempt, j.origin, j.key, j.leg, j.name, j.matrix, j.needs, j.labels,
-            j.outputs, j.status, j.conclusion, j.details, j.runner_pid, j.runner_name, j.token_hash,
+      .bind(j.run, j.attempt, j.origin, j.key, j.leg, j.name, j.plan, j.needs, j.labels, j.outputs,
+            j.status, j.conclusion, j.details, j.runner_pid, j.runner_name, j.token_hash,
             j.last_event, j.log_lines, j.log_bytes, j.created_at, j.started_at, j.completed_at,
             j.cancel_requested_at)
       .run();

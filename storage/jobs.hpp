@@ -20,7 +20,7 @@ struct Job {
   std::string key;  // the id in the workflow file
   int leg = 0;      // which combination of the matrix
   std::string name;
-  std::string matrix = "{}";   // JSON
+  std::string plan = "{}";     // JSON: matrix, strategy, limits
   std::string needs = "[]";    // JSON
   std::string labels = "[]";   // JSON
   std::string outputs = "{}";  // JSON

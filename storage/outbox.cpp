@@ -85,6 +85,27 @@ std::vector<OutboxEntry> due_entries(Database& database, core::Timestamp now, in
   return read_entries(statement.bind(now, limit));
 }
 
+std::vector<std::int64_t> due_installations(Database& database, core::Timestamp now) {
+  Statement statement = database.prepare(
+      "SELECT DISTINCT coalesce(r.installation_id, 0) FROM outbox o JOIN repositories r "
+      "ON r.id = o.repo_id WHERE o.sent_version < o.version AND o.is_dead = 0 "
+      "AND o.next_try_at <= ?1");
+  statement.bind(now);
+  std::vector<std::int64_t> installations;
+  while (statement.next())
+    statement.read(installations.emplace_back());
+  return installations;
+}
+
+std::optional<OutboxEntry> next_due_entry(Database& database, std::int64_t installation,
+                                          core::Timestamp now) {
+  Statement statement = database.prepare(
+      select_entries("WHERE sent_version < version AND is_dead = 0 AND next_try_at <= ?1 "
+                     "AND repo_id IN (SELECT id FROM repositories "
+                     "WHERE coalesce(installation_id, 0) = ?2) ORDER BY next_try_at, id LIMIT 1"));
+  return read_first(statement.bind(now, installation));
+}
+
 std::optional<core::Timestamp> next_due(Database& database) {
   Statement statement = database.prepare(
       "SELECT min(next_try_at) FROM outbox WHERE sent_version < version AND is_dead = 0");

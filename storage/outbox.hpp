@@ -38,6 +38,10 @@ void want(Database& database, OutboxKind kind, core::JobId job, std::string_view
 
 // Entries to send at `now`, longest due first.
 std::vector<OutboxEntry> due_entries(Database& database, core::Timestamp now, int limit = 100);
+// Installations (0: none) whose repositories have an entry due, and the longest due one of each.
+std::vector<std::int64_t> due_installations(Database& database, core::Timestamp now);
+std::optional<OutboxEntry> next_due_entry(Database& database, std::int64_t installation,
+                                          core::Timestamp now);
 // When the next entry falls due; none when all is said.
 std::optional<core::Timestamp> next_due(Database& database);
 std::optional<OutboxEntry> find_entry(Database& database, std::int64_t id);

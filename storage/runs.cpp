@@ -56,11 +56,11 @@ void insert_attempt(Database& database, const Attempt& attempt) {
 void copy_job(Database& database, core::JobId job, core::RunId run, int attempt) {
   database
       .prepare(
-          "INSERT INTO jobs (run_id, attempt, origin_id, job_key, leg, name, matrix, needs, "
+          "INSERT INTO jobs (run_id, attempt, origin_id, job_key, leg, name, plan, needs, "
           "labels, outputs, status, conclusion, details, runner_pid, runner_name, token_hash, "
           "last_event, log_lines, log_bytes, created_at, started_at, completed_at, "
           "cancel_requested_at) "
-          "SELECT run_id, ?3, coalesce(origin_id, id), job_key, leg, name, matrix, needs, labels, "
+          "SELECT run_id, ?3, coalesce(origin_id, id), job_key, leg, name, plan, needs, labels, "
           "outputs, status, conclusion, details, NULL, runner_name, '', last_event, log_lines, "
           "log_bytes, created_at, started_at, completed_at, cancel_requested_at FROM jobs "
           "WHERE id = ?1 AND run_id = ?2 AND attempt = ?3 - 1 AND status = 'completed'")
@@ -119,6 +119,23 @@ core::RunId insert_run(Database& database, const Run& given, const RunInput& inp
                                    .completed_at = run.completed_at});
   transaction.commit();
   return run.id;
+}
+
+void set_run_names(Database& database, core::RunId id, std::string_view display_title,
+                   std::string_view concurrency_group, core::run::RunStatus status) {
+  database
+      .prepare(
+          "UPDATE runs SET display_title = ?2, concurrency_group = ?3, status = ?4 "
+          "WHERE id = ?1 AND status NOT IN ('in_progress', 'completed')")
+      .bind(id, display_title, concurrency_group, status)
+      .run();
+  database
+      .prepare(
+          "UPDATE attempts SET status = ?2 WHERE run_id = ?1 "
+          "AND number = (SELECT attempt FROM runs WHERE id = ?1) "
+          "AND status NOT IN ('in_progress', 'completed')")
+      .bind(id, status)
+      .run();
 }
 
 std::optional<Run> find_run(Database& database, core::RunId id) {

@@ -68,6 +68,11 @@ struct Attempt {
 // newest run where the clock went back, so that the order of ids is the order of time.
 core::RunId insert_run(Database& database, const Run& run, const RunInput& input);
 
+// What is known only once the run has its id and number, because its expressions may use them.
+// For a run that has not started.
+void set_run_names(Database& database, core::RunId id, std::string_view display_title,
+                   std::string_view concurrency_group, core::run::RunStatus status);
+
 std::optional<Run> find_run(Database& database, core::RunId id);
 RunInput run_input(Database& database, core::RunId id);  // event_payload filled from the delivery
 std::vector<Run> runs_of_delivery(Database& database, core::DeliveryId delivery);

@@ -164,7 +164,7 @@ CREATE TABLE jobs (
   job_key             TEXT NOT NULL,
   leg                 INTEGER NOT NULL,
   name                TEXT NOT NULL,
-  matrix              TEXT NOT NULL,
+  plan                TEXT NOT NULL,
   needs               TEXT NOT NULL,
   labels              TEXT NOT NULL,
   outputs             TEXT NOT NULL,
