@@ -20,22 +20,23 @@ struct Command {
   std::string_view property(std::string_view key) const;  // ignoring case; "" when absent
 };
 
-// One line without its line end; nullopt: not a command, so plain output. Cheap for other lines:
-// most are refused by their first bytes. `::cmd::` must be first after white space, `##[cmd]` may
-// stand anywhere.
-std::optional<Command> parse_command(std::string_view line);
+// One line without its line end; nullopt: plain output. A command the runner does not know is plain
+// output, unless it is `resume_token`. Cheap for lines that hold no command. `::name::` must be
+// first after white space, `##[name]` may stand anywhere.
+std::optional<Command> parse_command(std::string_view line, std::string_view resume_token = {});
 
-// Each syntax on its own.
+// Each syntax on its own, with any name.
 std::optional<Command> parse_command_v1(std::string_view line);
 std::optional<Command> parse_command_v2(std::string_view line);
 
-// True for the commands the runner knows; other names are printed as plain text.
+// Ignoring case.
 bool is_known_command(std::string_view name);
 
 // Follows `::stop-commands::token` … `::token::` through a step's output.
 class CommandSwitch {
  public:
   bool stopped() const { return !token_.empty(); }
+  const std::string& token() const { return token_; }  // for parse_command
   void stop(std::string token) { token_ = std::move(token); }
   // While stopped: true when the command is the one that resumes, and commands are on again.
   bool resumes(const Command& command);

@@ -29,9 +29,12 @@ void add_path(std::vector<std::string>& path, std::string folder);
 
 // Names a step may not set by GITHUB_ENV or set-env: NODE_OPTIONS.
 bool is_blocked_env(std::string_view name);
-std::string blocked_env_message(std::string_view file_or_command, std::string_view name);
+// The error for one: `how` is "$GITHUB_ENV" or "::set-env::".
+std::string blocked_env_message(std::string_view name, std::string_view how);
 
-// The two lines an unreadable file command puts into the log, before ##[error].
+// The first of the two errors of a file that cannot be read: `command` is env, output, state, path.
 std::string file_command_failure(std::string_view command);
+// A summary that is too large is dropped with this error; the step does not fail.
+std::string summary_too_large_message(std::size_t bytes);
 
 }  // namespace gantry::core::run

@@ -4,47 +4,51 @@
 // shells. Hits that overlap or touch become one ***. Not thread-safe; copyable.
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <functional>
-#include <memory>
+#include "core/run/pattern_search.hpp"
+
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 namespace gantry::core::run {
 
 class Masker {
  public:
-  Masker();
-  Masker(const Masker& other);
-  Masker& operator=(const Masker& other);
-  Masker(Masker&&) noexcept;
-  Masker& operator=(Masker&&) noexcept;
-  ~Masker();
-
   // A value of the job's secrets: whole and each line, trimmed.
   void add_secret(std::string_view value);
   // A value of ::add-mask:: : whole as given, and each line trimmed.
   void add_mask(std::string_view value);
-  bool empty() const;
-  std::size_t longest_bytes() const;  // of all patterns; 0 when there is none
+  bool empty() const { return known_.empty(); }
+  // Of the patterns that fit into a line; 0 when there is none.
+  std::size_t longest_bytes() const { return longest_in_line_; }
 
-  // Text as a whole: outputs, names, annotations.
+  // Text as a whole (outputs, names, annotations): a secret of several lines is one hit.
   std::string mask(std::string_view text) const;
   bool has_secret(std::string_view text) const;
 
-  // The masked form of whole lines is appended to `out`; false and nothing appended when there is
-  // no hit, so that the caller can write its own bytes without a copy.
-  bool mask_into(std::string_view text, std::string& out) const;
+  // Log bytes, whole lines: appends their masked form to `out`. False, and nothing appended, when
+  // there is no hit, so that the caller can write its own bytes without a copy. Line ends are kept:
+  // a secret of several lines is hidden line by line.
+  bool mask_into(std::string_view lines, std::string& out) const;
+
+  // Merged, sorted hits that do not cross a line's end.
+  std::vector<ByteRange> find_in_lines(std::string_view text) const;
 
  private:
-  struct Patterns;
-  std::unique_ptr<Patterns> patterns_;
+  void add_lines(std::string_view value);
+  void add_forms(std::string_view value);
+
+  std::unordered_set<std::string> known_;
+  std::size_t longest_in_line_ = 0;
+  // Apart, because the shortest pattern sets the pace of a search.
+  PatternSearch long_;
+  PatternSearch short_;
+  PatternSearch many_lines_;  // with a line feed in them
 };
 
-// Masks bytes that come in pieces of any size. Holds back what may be the start of a secret, at
-// most `longest_bytes() - 1` bytes plus an unfinished hit, until the next piece or the line's end.
+// Masks a line that comes in pieces of any size. Holds back what may be the start of a secret, at
+// most `longest_bytes() - 1` bytes, until the next piece or finish().
 class StreamMasker {
  public:
   explicit StreamMasker(const Masker& masker) : masker_(masker) {}
@@ -53,9 +57,13 @@ class StreamMasker {
   void finish(std::string& out);  // the held-back rest
 
  private:
+  void settle(std::size_t until, std::string& out);
+
   const Masker& masker_;
   std::string held_;
-  bool in_hit_ = false;  // `***` is out already, what touches it is still part of it
+  // A *** that is out already reaches to this place of `held_`; what touches it is part of it.
+  bool in_hit_ = false;
+  std::size_t covered_ = 0;
 };
 
 }  // namespace gantry::core::run
