@@ -51,18 +51,19 @@ Intake::Intake(async::Runtime& runtime, Conductor& conductor, GitPool& git, Gith
     : runtime_(runtime), conductor_(conductor), git_(git), tokens_(tokens), tasks_(tasks) {}
 
 async::Task<> Intake::restore() {
-  const auto repos =
-      co_await conductor_.db().read([](Database& d) { return repos_with_deliveries(d); });
   std::size_t count = 0;
-  for (const auto& repo : repos) {
+  core::DeliveryId after;
+  for (;;) {
     const auto waiting = co_await conductor_.db().read(
-        [&](Database& d) { return storage::unprocessed_deliveries(d, repo); });
+        [&](Database& d) { return storage::unprocessed_deliveries(d, after); });
+    if (waiting.empty()) break;
     for (const storage::Delivery& delivery : waiting) {
       Item item{delivery.id, delivery.received_at,
                 proto::parse_delivery(delivery.event, delivery.payload)};
       enqueue(std::move(item));
-      ++count;
     }
+    count += waiting.size();
+    after = waiting.back().id;
   }
   if (count > 0) core::log::info("deliveries taken up again", {{"count", count}});
 }
