@@ -90,11 +90,11 @@ class Session::Impl {
   Task<Received> receive(Parser& parser, Until until);
   Task<Received> receive_body(Parser& parser, const Request& request, std::uint64_t limit_bytes);
   Task<bool> fill();
-  std::optional<Response> take_head(const Parser& parser, Request& request) const;
+  std::optional<Response> take_head(const Parser& parser, Request& request);
   Task<Response> respond(Request& request, const Router::Match& match);
   Task<After> send(const Request& request, Response response, After after);
   Task<> send_file(const FileBody& file);
-  Task<After> send_stream(const StreamBody& produce, bool is_chunked);
+  Task<After> send_stream(const StreamBody& produce);
   Task<> watch_peer();
   Task<> write(std::string_view first, std::string_view second = {});
   Task<> linger();
@@ -107,6 +107,7 @@ class Session::Impl {
   Response refusal_;
   TimePoint deadline_;
   Phase phase_ = Phase::idle;
+  bool is_chunkable_ = true;  // HTTP/1.1
   bool expired_ = false;
   bool closing_ = false;
 };
@@ -114,12 +115,12 @@ class Session::Impl {
 // Writes the pieces of a streamed body, each as one chunk.
 class Session::Impl::ChunkWriter final : public BodyWriter {
  public:
-  ChunkWriter(Impl& session, bool is_chunked) : session_(session), is_chunked_(is_chunked) {}
+  explicit ChunkWriter(Impl& session) : session_(session) {}
 
   Task<> write(std::string_view bytes) override {
     if (bytes.empty()) co_return;
     try {
-      if (!is_chunked_) {
+      if (!session_.is_chunkable_) {
         co_await session_.write(bytes);
       } else {
         std::array<char, 24> size{};
@@ -138,7 +139,6 @@ class Session::Impl::ChunkWriter final : public BodyWriter {
  private:
   Impl& session_;
   std::string frame_;
-  bool is_chunked_;
 };
 
 Task<> Session::Impl::run() {
@@ -230,7 +230,7 @@ Task<bool> Session::Impl::fill() {
 }
 
 // Fills all of `request` but the body; a response means that it is refused.
-std::optional<Response> Session::Impl::take_head(const Parser& parser, Request& request) const {
+std::optional<Response> Session::Impl::take_head(const Parser& parser, Request& request) {
   const auto& message = parser.get();
   request.method = message.method_string();
   for (const auto& field : message) {
@@ -244,6 +244,7 @@ std::optional<Response> Session::Impl::take_head(const Parser& parser, Request& 
   if (hosts > 1 || (hosts == 0 && message.version() >= 11)) {
     return error_response(400, "a request needs exactly one Host header");
   }
+  is_chunkable_ = message.version() >= 11;
   request.target = std::move(parts->target);
   request.path = std::move(parts->path);
   request.query = std::move(parts->query);
@@ -340,10 +341,11 @@ Task<Session::Impl::After> Session::Impl::send(const Request& request, Response 
   const auto* const text = std::get_if<std::string>(&response.body);
   const auto* const file = std::get_if<FileBody>(&response.body);
   const auto* const stream = std::get_if<StreamBody>(&response.body);
+  if (stream != nullptr && !is_chunkable_) after = After::close;  // the end of the body
   if (!has_no_body(response.status)) {
     if (text != nullptr) response.headers.set("Content-Length", std::to_string(text->size()));
     if (file != nullptr) response.headers.set("Content-Length", std::to_string(file->length));
-    if (stream != nullptr) response.headers.set("Transfer-Encoding", "chunked");
+    if (stream != nullptr && is_chunkable_) response.headers.set("Transfer-Encoding", "chunked");
   }
   response.headers.set("Date", http_date(core::SystemClock().now()));
   response.headers.set("Connection", after == After::keep ? "keep-alive" : "close");
@@ -358,7 +360,7 @@ Task<Session::Impl::After> Session::Impl::send(const Request& request, Response 
   }
   co_await write(head);
   if (stream != nullptr) {
-    const After result = co_await send_stream(*stream, true);
+    const After result = co_await send_stream(*stream);
     co_return result == After::keep ? after : After::close;
   }
   co_await send_file(*file);
@@ -385,10 +387,10 @@ Task<> Session::Impl::send_file(const FileBody& file) {
   }
 }
 
-Task<Session::Impl::After> Session::Impl::send_stream(const StreamBody& produce, bool is_chunked) {
+Task<Session::Impl::After> Session::Impl::send_stream(const StreamBody& produce) {
   phase_ = Phase::streaming;
   deadline_ = TimePoint::max();
-  ChunkWriter writer(*this, is_chunked);
+  ChunkWriter writer(*this);
   const auto executor = co_await asio::this_coro::executor;
   auto both = asio::experimental::make_parallel_group(
       asio::co_spawn(executor, produce(writer), asio::deferred),
@@ -407,8 +409,8 @@ Task<Session::Impl::After> Session::Impl::send_stream(const StreamBody& produce,
   }
   phase_ = Phase::sending;
   set_deadline(limits_.write);
-  if (is_chunked) co_await write("0\r\n\r\n");
-  co_return is_chunked ? After::keep : After::close;
+  if (is_chunkable_) co_await write("0\r\n\r\n");
+  co_return After::keep;
 }
 
 // Returns when the peer is gone or the session is told to end.
