@@ -96,7 +96,6 @@ struct JobMessage {
   JobSandbox sandbox;
   JobPaths paths;
   JobRepository repository;
-  core::config::Confine confine_git = core::config::Confine::yes;
   core::Timestamp created_at{};
 };
 

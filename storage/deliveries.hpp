@@ -41,9 +41,10 @@ std::optional<Delivery> find_delivery(Database& database, std::string_view guid)
 std::optional<Delivery> find_same_meaning(Database& database, core::DeliveryId id,
                                           std::string_view dedupe_key, core::Timestamp since);
 
-// Unprocessed deliveries in the order they came, those after `after`, with payload.
-std::vector<Delivery> unprocessed_deliveries(Database& database, core::DeliveryId after = {},
-                                             int limit = 100);
+// The oldest unprocessed delivery of the repository (none: of no repository), with payload.
+std::optional<Delivery> next_delivery(Database& database, std::optional<core::RepoId> repo);
+// Every repository that has an unprocessed delivery, by the age of its oldest.
+std::vector<std::optional<core::RepoId>> repos_with_deliveries(Database& database);
 
 struct DeliveryOutcome {
   DeliveryState state = DeliveryState::processed;

@@ -97,7 +97,8 @@ class Scheduler {
   void cancel_job(JobId job, std::string reason);
   void cancel_run(RunId run, std::string reason);
 
-  // Everything to do now, in order. `now` never goes back.
+  // Everything to do now, in order; a cancellation may name what has ended since. `now` never goes
+  // back.
   std::vector<Action> decide(Timestamp now);
   std::optional<Timestamp> next_deadline() const;  // decide() again then, at the latest
 
