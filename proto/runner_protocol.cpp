@@ -12,6 +12,7 @@ using core::expr::Object;
 using core::expr::Value;
 
 constexpr std::array<std::string_view, 2> kTrust = {"trusted", "untrusted"};
+constexpr std::array<std::string_view, 2> kConfine = {"yes", "no"};
 constexpr std::array<std::string_view, 3> kNetworks = {"none", "internet", "host"};
 
 Value size_value(std::uint64_t size) {
@@ -182,6 +183,7 @@ std::string encode(const JobMessage& message) {
   object.set("sandbox", sandbox_value(message.sandbox));
   object.set("paths", paths_value(message.paths));
   object.set("repository", repository_value(message.repository));
+  object.set("confine_git", kConfine[static_cast<std::size_t>(message.confine_git)]);
   return core::expr::to_json(Value(std::move(object)));
 }
 
@@ -200,6 +202,7 @@ core::Result<JobMessage> decode_job_message(std::string_view json) {
   message.sandbox = sandbox_from(sandbox);
   message.paths = paths_from(paths);
   message.repository = repository_from(repository);
+  message.confine_git = static_cast<core::config::Confine>(fields.choice("confine_git", kConfine));
   for (const JsonFields* part : {&fields, &sandbox, &paths, &repository}) {
     if (part->error()) return core::fail(*part->error());
   }

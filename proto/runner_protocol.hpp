@@ -96,6 +96,7 @@ struct JobMessage {
   JobSandbox sandbox;
   JobPaths paths;
   JobRepository repository;
+  core::config::Confine confine_git = core::config::Confine::yes;
   core::Timestamp created_at{};
 };
 

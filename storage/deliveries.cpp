@@ -80,20 +80,17 @@ std::optional<Delivery> find_same_meaning(Database& database, core::DeliveryId i
   return read_delivery(statement);
 }
 
-std::optional<Delivery> next_delivery(Database& database, std::optional<core::RepoId> repo) {
+std::vector<Delivery> unprocessed_deliveries(Database& database, core::DeliveryId after,
+                                             int limit) {
   Statement statement = database.prepare(std::string(kSelectWithPayload)
-                                             .append("WHERE state = 'received' AND repo_id IS ?1 "
-                                                     "ORDER BY id LIMIT 1"));
-  return first_with_payload(statement.bind(repo));
-}
-
-std::vector<std::optional<core::RepoId>> repos_with_deliveries(Database& database) {
-  Statement statement = database.prepare(
-      "SELECT repo_id FROM deliveries WHERE state = 'received' GROUP BY repo_id ORDER BY min(id)");
-  std::vector<std::optional<core::RepoId>> repos;
-  while (statement.next())
-    statement.read(repos.emplace_back());
-  return repos;
+                                             .append("WHERE state = 'received' AND id > ?1 "
+                                                     "ORDER BY id LIMIT ?2"));
+  statement.bind(after, limit);
+  std::vector<Delivery> deliveries;
+  while (auto delivery = first_with_payload(statement)) {
+    deliveries.push_back(std::move(*delivery));
+  }
+  return deliveries;
 }
 
 void finish_delivery(Database& database, core::DeliveryId id, const DeliveryOutcome& outcome,

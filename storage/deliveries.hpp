@@ -41,10 +41,9 @@ std::optional<Delivery> find_delivery(Database& database, std::string_view guid)
 std::optional<Delivery> find_same_meaning(Database& database, core::DeliveryId id,
                                           std::string_view dedupe_key, core::Timestamp since);
 
-// The oldest unprocessed delivery of the repository (none: of no repository), with payload.
-std::optional<Delivery> next_delivery(Database& database, std::optional<core::RepoId> repo);
-// Every repository that has an unprocessed delivery, by the age of its oldest.
-std::vector<std::optional<core::RepoId>> repos_with_deliveries(Database& database);
+// Unprocessed deliveries in the order they came, those after `after`, with payload.
+std::vector<Delivery> unprocessed_deliveries(Database& database, core::DeliveryId after = {},
+                                             int limit = 100);
 
 struct DeliveryOutcome {
   DeliveryState state = DeliveryState::processed;

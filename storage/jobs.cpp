@@ -6,8 +6,6 @@
 namespace gantry::storage {
 namespace {
 
-using core::run::JobStatus;
-
 std::string select_jobs(std::string_view rest) {
   return std::string(
              "SELECT id, run_id, attempt, origin_id, job_key, leg, name, plan, needs, labels, "
@@ -109,15 +107,13 @@ Change change_job(Database& database, core::JobId id, const JobChange& change,
                   core::Timestamp now) {
   const Job job = existing_job(database, id, "changing job");
   if (!core::run::may_become(job.status, change.status)) return Change::refused;
-  const auto started =
-      change.status == JobStatus::in_progress ? std::optional(now) : job.started_at;
-  const auto completed = is_terminal(change.status) ? std::optional(now) : std::nullopt;
   database
       .prepare(
           "UPDATE jobs SET status = ?2, conclusion = ?3, details = coalesce(?4, details), "
-          "outputs = coalesce(?5, outputs), started_at = ?6, completed_at = ?7 WHERE id = ?1")
-      .bind(id, change.status, change.conclusion, change.details, change.outputs, started,
-            completed)
+          "outputs = coalesce(?5, outputs), "
+          "started_at = iif(?2 = 'in_progress', ?6, started_at), "
+          "completed_at = iif(?2 = 'completed', ?6, NULL) WHERE id = ?1")
+      .bind(id, change.status, change.conclusion, change.details, change.outputs, now)
       .run();
   return Change::applied;
 }

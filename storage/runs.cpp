@@ -10,8 +10,6 @@
 namespace gantry::storage {
 namespace {
 
-using core::run::RunStatus;
-
 constexpr std::array<std::string_view, 2> kTrusts = {"trusted", "untrusted"};
 
 std::vector<Run> read_runs(Statement& statement) {
@@ -170,20 +168,19 @@ Change change_run(Database& database, core::RunId id, const RunChange& change,
   Transaction transaction(database);
   const Run run = existing_run(database, id, "changing run");
   if (!core::run::may_become(run.status, change.status)) return Change::refused;
-  const auto started =
-      change.status == RunStatus::in_progress ? std::optional(now) : run.started_at;
-  const auto completed = is_terminal(change.status) ? std::optional(now) : std::nullopt;
   database
       .prepare(
           "UPDATE runs SET status = ?2, conclusion = ?3, details = coalesce(?4, details), "
-          "started_at = ?5, completed_at = ?6, updated_at = ?7 WHERE id = ?1")
-      .bind(id, change.status, change.conclusion, change.details, started, completed, now)
+          "started_at = iif(?2 = 'in_progress', ?5, started_at), "
+          "completed_at = iif(?2 = 'completed', ?5, NULL), updated_at = ?5 WHERE id = ?1")
+      .bind(id, change.status, change.conclusion, change.details, now)
       .run();
   database
       .prepare(
-          "UPDATE attempts SET status = ?3, conclusion = ?4, started_at = ?5, completed_at = ?6 "
-          "WHERE run_id = ?1 AND number = ?2")
-      .bind(id, run.attempt, change.status, change.conclusion, started, completed)
+          "UPDATE attempts SET status = ?3, conclusion = ?4, "
+          "started_at = iif(?3 = 'in_progress', ?5, started_at), "
+          "completed_at = iif(?3 = 'completed', ?5, NULL) WHERE run_id = ?1 AND number = ?2")
+      .bind(id, run.attempt, change.status, change.conclusion, now)
       .run();
   transaction.commit();
   return Change::applied;

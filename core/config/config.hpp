@@ -48,6 +48,7 @@ struct Repository {
   std::optional<fs::path> ssh_key_file;
   std::optional<fs::path> known_hosts_file;
   std::optional<fs::path> vars_file, secrets_file;  // NAME=value lines or a YAML mapping
+  std::vector<std::string> workflows;               // file names that run here; empty = all
 };
 
 // What `runs-on` may ask for, and what a job with it gets.

@@ -22,8 +22,8 @@ bool ends_with_ignoring_case(std::string_view text, std::string_view suffix);
 
 std::size_t utf16_length(std::string_view text);
 
-// The code point at the front of `text` with its length in bytes; an invalid byte is itself, 1
-// long.
+// The code point at the front of `text` with its length in bytes. An invalid byte is a value of its
+// own above all code points, 1 long.
 struct CodePoint {
   char32_t value = 0;
   std::size_t bytes = 0;

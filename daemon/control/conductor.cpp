@@ -321,8 +321,10 @@ void Conductor::add_to_scheduler(const ActiveJob& job, std::optional<core::Times
   scheduler_.add_job(entry);
 }
 
-void Conductor::job_running(ActiveJob& job) {
-  if (job.phase == ActiveJob::Phase::starting) job.phase = ActiveJob::Phase::running;
+void Conductor::job_progressed(ActiveJob& job, Progress progress) {
+  if (progress == Progress::started && job.phase == ActiveJob::Phase::starting) {
+    job.phase = ActiveJob::Phase::running;
+  }
   changed(job.run);
 }
 

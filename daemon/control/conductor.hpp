@@ -32,6 +32,9 @@ class JobStarter {
   virtual void adopt(std::shared_ptr<ActiveJob> job) = 0;
 };
 
+// What a runner's events meant for the job.
+enum class Progress { started, going_on };
+
 // A run to be made, everything decided.
 struct NewRun {
   storage::Run row;  // without ids
@@ -72,7 +75,7 @@ class Conductor {
 
   // From the supervisor.
   std::shared_ptr<ActiveJob> find_job(core::JobId job) const;
-  void job_running(ActiveJob& job);
+  void job_progressed(ActiveJob& job, Progress progress);
   // The row is completed already; the run goes on.
   async::Task<> job_completed(std::shared_ptr<ActiveJob> job, core::run::Conclusion conclusion,
                               core::run::Outputs outputs);

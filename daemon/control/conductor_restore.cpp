@@ -133,6 +133,7 @@ void Conductor::restore_job(const RunPointer& run, const storage::Job& row) {
   job->name = row.name;
   job->labels = decode_strings(row.labels);
   job->plan = decode_leg_plan(row.plan);
+  job->token_hash = row.token_hash;
   run->jobs[job->key] = job;
   jobs_[row.id] = job;
   // A runner was started for it: it lives, or is found dead by the starter.

@@ -19,6 +19,7 @@
 namespace gantry::daemon::http {
 
 using async::Task;
+namespace asio = boost::asio;
 
 // In the order sent; names compare without case.
 struct Headers {

@@ -28,7 +28,7 @@ CREATE TABLE deliveries (
   processed_at INTEGER,
   payload      BLOB NOT NULL
 ) STRICT;
-CREATE INDEX deliveries_waiting ON deliveries (repo_id, id) WHERE state = 'received';
+CREATE INDEX deliveries_waiting ON deliveries (id) WHERE state = 'received';
 CREATE INDEX deliveries_by_meaning ON deliveries (dedupe_key, id) WHERE dedupe_key IS NOT NULL;
 
 CREATE TABLE workflows (

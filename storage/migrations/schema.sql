@@ -50,7 +50,7 @@ CREATE TABLE deliveries (
   payload      BLOB NOT NULL
 ) STRICT;
 CREATE INDEX deliveries_by_meaning ON deliveries (dedupe_key, id) WHERE dedupe_key IS NOT NULL;
-CREATE INDEX deliveries_waiting ON deliveries (repo_id, id) WHERE state = 'received';
+CREATE INDEX deliveries_waiting ON deliveries (id) WHERE state = 'received';
 CREATE TABLE jobs (
   id                  INTEGER PRIMARY KEY AUTOINCREMENT,
   run_id              INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,

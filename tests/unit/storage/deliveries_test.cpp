@@ -36,22 +36,19 @@ TEST_CASE("deliveries: a GUID is stored once; the second time gives the first ro
   CHECK(found->state == DeliveryState::received);
 }
 
-TEST_CASE("deliveries: each repository takes its own in the order they came") {
+TEST_CASE("deliveries: what is not processed yet comes back in the order it came") {
   test::Fixture f;
-  const core::RepoId other = put_repository(f.db, Repository{.full_name = "octo/other"}, at(1));
-  const auto nowhere = insert_delivery(f.db, push("g0", std::nullopt)).id;
   const auto a = insert_delivery(f.db, push("g1", f.repo)).id;
-  const auto b = insert_delivery(f.db, push("g2", other)).id;
+  const auto b = insert_delivery(f.db, push("g2", std::nullopt)).id;
   const auto c = insert_delivery(f.db, push("g3", f.repo)).id;
-  CHECK(repos_with_deliveries(f.db) ==
-        std::vector<std::optional<core::RepoId>>{std::nullopt, f.repo, other});
-  CHECK(next_delivery(f.db, std::nullopt)->id == nowhere);
-  CHECK(next_delivery(f.db, other)->id == b);
-  CHECK(next_delivery(f.db, f.repo)->id == a);
   finish_delivery(f.db, a, {.state = DeliveryState::ignored, .reason = "no workflow"}, at(200));
-  CHECK(next_delivery(f.db, f.repo)->id == c);
-  finish_delivery(f.db, c, {}, at(200));
-  CHECK_FALSE(next_delivery(f.db, f.repo));
+  const auto waiting = unprocessed_deliveries(f.db);
+  REQUIRE(waiting.size() == 2);
+  CHECK(waiting[0].id == b);
+  CHECK(waiting[0].payload == push("", {}).payload);
+  CHECK(waiting[1].id == c);
+  CHECK(unprocessed_deliveries(f.db, b).size() == 1);
+  CHECK(unprocessed_deliveries(f.db, c).empty());
   const auto ignored = find_delivery(f.db, a);
   CHECK(ignored->reason == "no workflow");
   CHECK(ignored->processed_at == at(200));

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/control/intake.hpp"
+
+#include "core/base/log.hpp"
+#include "core/base/text.hpp"
+#include "core/workflow/dispatch.hpp"
+#include "daemon/control/db_thread.hpp"
+#include "daemon/control/new_run.hpp"
+#include "storage/workflows.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace gantry::daemon::control {
+namespace {
+
+using core::Errc;
+using core::Exception;
+using core::workflow::Event;
+using storage::Database;
+using storage::DeliveryState;
+
+constexpr std::string_view kExternalIdPrefix = "gantry-";
+// A repository hook and an App hook deliver the same event within seconds.
+constexpr std::chrono::seconds kSameMeaningWindow{60};
+constexpr std::chrono::seconds kFirstRetry{1};
+constexpr std::chrono::seconds kLongestRetry{60};
+constexpr std::chrono::hours kGiveUp{24};
+
+bool may_pass(Errc code) {
+  return code == Errc::unavailable || code == Errc::timed_out || code == Errc::io;
+}
+
+std::string count_runs(std::size_t count) {
+  return count == 1 ? "1 run" : std::to_string(count) + " runs";
+}
+
+std::string summary_of(const std::vector<core::run::PlannedWorkflow>& planned, std::size_t runs) {
+  if (planned.empty()) return "there is no workflow file in .github/workflows at this commit";
+  if (runs > 0) return "started " + count_runs(runs);
+  std::string text = "no workflow starts";
+  for (const auto& item : planned)
+    text += "; " + item.file + ": " + item.reason;
+  return core::cut_utf8(text, 4000);
+}
+
+}  // namespace
+
+Intake::Intake(async::Runtime& runtime, Conductor& conductor, GitPool& git, GithubTokens& tokens,
+               async::TaskGroup& tasks)
+    : runtime_(runtime), conductor_(conductor), git_(git), tokens_(tokens), tasks_(tasks) {}
+
+async::Task<> Intake::restore() {
+  std::size_t count = 0;
+  core::DeliveryId after;
+  for (;;) {
+    const auto waiting = co_await conductor_.db().read(
+        [&](Database& d) { return storage::unprocessed_deliveries(d, after); });
+    if (waiting.empty()) break;
+    for (const storage::Delivery& delivery : waiting) {
+      Item item{delivery.id, delivery.received_at,
+                proto::parse_delivery(delivery.event, delivery.payload)};
+      enqueue(std::move(item));
+    }
+    count += waiting.size();
+    after = waiting.back().id;
+  }
+  if (count > 0) core::log::info("deliveries taken up again", {{"count", count}});
+}
+
+void Intake::enqueue(Item item) {
+  const std::string name =
+      item.content ? core::to_lower(item.content->repository.full_name) : std::string();
+  Lane& lane = lanes_[name];
+  lane.waiting.push_back(std::move(item));
+  if (lane.busy) return;
+  lane.busy = true;
+  tasks_.spawn("taking deliveries", work(name));
+}
+
+async::Task<> Intake::work(std::string name) {
+  while (!lanes_[name].waiting.empty()) {
+    Item item = std::move(lanes_[name].waiting.front());
+    lanes_[name].waiting.pop_front();
+    auto wait = kFirstRetry;
+    for (;;) {
+      std::optional<core::Error> failed;
+      try {
+        co_await process(item);
+      } catch (const Exception& error) {
+        failed = error.error();
+      }
+      if (!failed) break;
+      const bool again =
+          may_pass(failed->code) && conductor_.clock().now() - item.received_at < kGiveUp;
+      core::log::error("delivery cannot be processed", {{"delivery", item.id.value},
+                                                        {"why", failed->message},
+                                                        {"next", again ? "retry" : "given up"}});
+      if (!again) {
+        co_await finish(item.id, DeliveryState::failed, failed->message);
+        break;
+      }
+      co_await async::sleep_for(wait);
+      wait = std::min(wait * 2, kLongestRetry);
+    }
+  }
+  lanes_.erase(name);
+}
+
+async::Task<> Intake::finish(core::DeliveryId id, DeliveryState state, std::string reason) {
+  core::log::info(
+      "delivery taken",
+      {{"delivery", id.value}, {"state", storage::to_string(state)}, {"reason", reason}});
+  storage::DeliveryOutcome outcome;
+  outcome.state = state;
+  outcome.reason = std::move(reason);
+  const core::Timestamp now = conductor_.clock().now();
+  co_await conductor_.db().write([&](Database& d) { finish_delivery(d, id, outcome, now); });
+}
+
+async::Task<> Intake::process(const Item& item) {
+  if (!item.content) {
+    co_await finish(item.id, DeliveryState::failed, item.content.error().message);
+    co_return;
+  }
+  const auto& content = item.content->content;
+  if (const auto* ignored = std::get_if<proto::Ignored>(&content)) {
+    co_await finish(item.id, DeliveryState::ignored, ignored->reason);
+    co_return;
+  }
+  if (std::holds_alternative<proto::Ping>(content)) {
+    co_await finish(item.id, DeliveryState::processed, "ping answered");
+    co_return;
+  }
+  if (std::holds_alternative<proto::InstallationChange>(content)) {
+    co_await finish(item.id, DeliveryState::processed,
+                    "noted; which repositories run here is the config's to say");
+    co_return;
+  }
+  const std::string& name = item.content->repository.full_name;
+  if (conductor_.settings()->config.find_repository(name) == nullptr) {
+    co_await finish(item.id, DeliveryState::ignored,
+                    "repository '" + name + "' is not allowed here; add it to 'repositories'");
+    co_return;
+  }
+  if (const auto* check = std::get_if<proto::CheckRunRequest>(&content)) {
+    co_await rerun_check(item, *check);
+  } else if (const auto* suite = std::get_if<proto::CheckSuiteRequest>(&content)) {
+    if (suite->action == proto::CheckAction::rerequested) {
+      co_await rerun_commit(item, suite->head_sha);
+    } else {
+      co_await finish(item.id, DeliveryState::ignored,
+                      "runs start with the push and pull_request events");
+    }
+  } else if (const auto* event = std::get_if<Event>(&content)) {
+    co_await process_event(item, *event);
+  }
+}
+
+async::Task<> Intake::process_event(const Item& item, Event event) {
+  const core::Timestamp since = item.received_at - kSameMeaningWindow;
+  const auto same = co_await conductor_.db().read([&](Database& d) {
+    return event.dedupe_key.empty()
+               ? std::nullopt
+               : storage::find_same_meaning(d, item.id, event.dedupe_key, since);
+  });
+  if (same && same->state != DeliveryState::failed) {
+    co_await finish(item.id, DeliveryState::ignored,
+                    "the same event came as delivery " + same->guid + " already");
+    co_return;
+  }
+  const storage::Repository repo =
+      co_await keep_repository(event.repository, event.installation_id);
+  if (event.deleted) {
+    co_await finish(item.id, DeliveryState::ignored, "the ref was deleted");
+    co_return;
+  }
+  const std::string token = co_await tokens_.token(repo, TokenUse::clone, storage::Trust::trusted);
+  if (event.pull_request && event.sha.empty()) {
+    const bool can_merge = co_await resolve_pull(repo, token, event);
+    if (!can_merge) {
+      co_await finish(item.id, DeliveryState::ignored,
+                      "the pull request cannot be merged: there is no refs/pull/" +
+                          std::to_string(event.pull_request->number) + "/merge for its head");
+      co_return;
+    }
+  }
+  // A fork's pull request runs the base branch's definition: its own could ask for anything.
+  const bool from_fork = trust_of(event) == storage::Trust::untrusted;
+  const std::string definition_sha = from_fork ? event.pull_request->base_sha : event.sha;
+  std::map<std::string, std::string> sources;
+  const auto files = co_await read_workflows(repo, token, definition_sha, sources);
+  std::optional<core::workflow::Changes> changes;
+  if (const auto wanted = core::run::needed_diff(event, files)) {
+    changes = co_await changed_files(repo, token, *wanted, event.ref);
+  }
+  const auto planned = core::run::plan_event(event, files, changes);
+  const auto settings = conductor_.settings();
+  std::vector<NewRun> runs;
+  for (const auto& plan : planned) {
+    if (plan.outcome == core::run::PlanOutcome::not_started) continue;
+    NewRun run = make_new_run(event, plan, sources[plan.file], definition_sha, repo,
+                              settings->config.github, item.received_at);
+    run.row.delivery = item.id;
+    runs.push_back(std::move(run));
+  }
+  Conductor::DeliveryEnd end;
+  end.id = item.id;
+  end.outcome.state = runs.empty() ? DeliveryState::ignored : DeliveryState::processed;
+  end.outcome.reason = summary_of(planned, runs.size());
+  end.outcome.decisions = encode_decisions(planned);
+  core::log::info("delivery taken", {{"delivery", item.id.value},
+                                     {"repository", repo.full_name},
+                                     {"event", event.name},
+                                     {"reason", end.outcome.reason}});
+  std::optional<Conductor::DeliveryEnd> ends(std::move(end));
+  co_await conductor_.begin(repo, std::move(runs), std::move(ends));
+}
+
+async::Task<storage::Repository> Intake::keep_repository(
+    const core::workflow::Repository& repository, std::int64_t installation) {
+  storage::Repository row;
+  row.full_name = repository.full_name;
+  row.clone_url = conductor_.settings()->clone_url_of(repository.full_name);
+  row.default_branch = repository.default_branch.empty() ? "main" : repository.default_branch;
+  if (repository.id != 0) row.github_id = repository.id;
+  if (installation != 0) row.installation_id = installation;
+  row.is_private = repository.is_private;
+  const core::Timestamp now = conductor_.clock().now();
+  co_return co_await conductor_.db().write([&](Database& d) {
+    // Every push would write the same row again: only a change is worth a write.
+    const auto known = storage::find_repository(d, row.full_name);
+    const bool same = known && known->clone_url == row.clone_url &&
+                      known->default_branch == row.default_branch &&
+                      (!row.github_id || known->github_id == row.github_id) &&
+                      (!row.installation_id || known->installation_id == row.installation_id) &&
+                      known->is_private == row.is_private;
+    if (same) return *known;
+    return *storage::find_repository(d, put_repository(d, row, now));
+  });
+}
+
+async::Task<> Intake::rerun_check(const Item& item, const proto::CheckRunRequest& request) {
+  if (request.action != proto::CheckAction::rerequested) {
+    co_await finish(item.id, DeliveryState::ignored, "the check run offers no such action");
+    co_return;
+  }
+  std::int64_t number = 0;
+  if (request.external_id.starts_with(kExternalIdPrefix)) {
+    const char* begin = request.external_id.data() + kExternalIdPrefix.size();
+    std::from_chars(begin, request.external_id.data() + request.external_id.size(), number);
+  }
+  const auto job = co_await conductor_.db().read([&](Database& d) {
+    auto found = storage::find_job(d, core::JobId{number});
+    if (found) return found;
+    const auto entry =
+        storage::find_entry_by_remote_id(d, storage::OutboxKind::check_run, request.check_run_id);
+    return entry ? storage::find_job(d, entry->job) : std::nullopt;
+  });
+  if (!job) {  // our state was lost: what ran for that commit runs again
+    co_await rerun_commit(item, request.head_sha);
+    co_return;
+  }
+  std::string refused;
+  try {
+    co_await conductor_.rerun(job->run, core::run::RerunScope::one_job, job->id,
+                              item.content->sender.login);
+  } catch (const Exception& error) {
+    refused = error.what();
+  }
+  co_await finish(item.id, refused.empty() ? DeliveryState::processed : DeliveryState::ignored,
+                  refused.empty() ? "started a new attempt" : refused);
+}
+
+async::Task<> Intake::rerun_commit(const Item& item, std::string head_sha) {
+  const auto repo =
+      co_await keep_repository(item.content->repository, item.content->installation_id);
+  const auto runs = co_await conductor_.db().read([&](Database& d) {
+    storage::RunFilter filter;
+    filter.repo = repo.id;
+    filter.head_sha = head_sha;
+    storage::Page page;
+    page.size = 100;
+    return storage::list_runs(d, filter, page).runs;
+  });
+  std::size_t started = 0;
+  std::string refused;
+  for (const storage::Run& run : runs) {
+    try {
+      co_await conductor_.rerun(run.id, core::run::RerunScope::all, core::JobId(),
+                                item.content->sender.login);
+      ++started;
+    } catch (const Exception& error) {
+      refused = error.what();
+    }
+  }
+  if (runs.empty()) refused = "no run of commit " + head_sha + " is known here";
+  co_await finish(item.id, started > 0 ? DeliveryState::processed : DeliveryState::ignored,
+                  started > 0 ? "started " + count_runs(started) + " again" : refused);
+}
+
+}  // namespace gantry::daemon::control

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// Webhooks in: durable before they are answered, then taken in order per repository and turned
+// into runs. Loop thread only.
+#pragma once
+
+#include "daemon/control/conductor.hpp"
+#include "daemon/control/git_pool.hpp"
+#include "daemon/control/github_tokens.hpp"
+#include "daemon/http/router.hpp"
+#include "proto/github_events.hpp"
+#include "storage/deliveries.hpp"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gantry::daemon::control {
+
+class Intake {
+ public:
+  Intake(async::Runtime& runtime, Conductor& conductor, GitPool& git, GithubTokens& tokens,
+         async::TaskGroup& tasks);
+
+  void add_routes(http::Router& router);  // POST /webhooks/github
+  async::Task<> restore();                // takes up what was received but not processed
+
+  // A run by hand. Throws core::Exception with what is wrong for the API's 404 and 422.
+  struct Dispatch {
+    storage::Repository repo;
+    std::string workflow_path, ref, actor;
+    core::expr::Value inputs;
+  };
+  async::Task<core::RunId> dispatch(Dispatch wanted);
+
+ private:
+  // A delivery that is stored, as read; its payload stays in the database.
+  struct Item {
+    core::DeliveryId id;
+    core::Timestamp received_at;
+    core::Result<proto::ParsedDelivery> content;
+  };
+  struct Lane {
+    std::deque<Item> waiting;
+    bool busy = false;
+  };
+
+  async::Task<http::Response> receive(http::Request& request);
+  void enqueue(Item item);
+  async::Task<> work(std::string lane);
+  async::Task<> process(const Item& item);
+  async::Task<> process_event(const Item& item, core::workflow::Event event);
+  async::Task<> finish(core::DeliveryId id, storage::DeliveryState state, std::string reason);
+  async::Task<> start_runs(storage::Delivery delivery, core::workflow::Event event);
+  async::Task<> rerun_check(core::DeliveryId id, proto::CheckRunRequest request, std::string actor);
+  async::Task<> rerun_suite(core::DeliveryId id, proto::CheckSuiteRequest request,
+                            std::string repository, std::string actor);
+  async::Task<storage::Repository> keep_repository(core::workflow::Repository repository,
+                                                   std::int64_t installation);
+  async::Task<std::vector<core::run::WorkflowFile>> read_workflows(
+      storage::Repository repo, std::string token, std::string sha,
+      std::map<std::string, std::string>& sources);
+  // The sha a pull request's run is for: the merge commit, checked against its head.
+  async::Task<std::string> resolve_merge(storage::Repository repo, std::string token,
+                                         const core::workflow::PullRequest& pull);
+
+  async::Runtime& runtime_;
+  Conductor& conductor_;
+  GitPool& git_;
+  GithubTokens& tokens_;
+  async::TaskGroup& tasks_;
+  std::map<std::string, Lane> lanes_;  // by lower-case repository name
+};
+
+}  // namespace gantry::daemon::control

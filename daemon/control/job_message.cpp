@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/control/job_message.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+
+namespace gantry::daemon::control {
+namespace {
+
+proto::JobSandbox sandbox_of(const ActiveJob& job, const Settings& settings, bool is_trusted) {
+  const core::config::Config& config = settings.config;
+  proto::JobSandbox sandbox;
+  if (job.offer < config.labels.size()) {
+    const core::config::Label& label = config.labels[job.offer];
+    sandbox.network = is_trusted ? label.network : label.untrusted_network;
+  }
+  for (const auto& folder : config.read_only_mounts) {
+    sandbox.read_only_mounts.push_back(folder.string());
+  }
+  sandbox.path = config.path;
+  sandbox.memory_bytes = config.limits.memory_bytes;
+  sandbox.pids = config.limits.pids;
+  sandbox.cpu_percent = config.limits.cpu_percent;
+  sandbox.output_bytes = config.limits.output_bytes;
+  sandbox.disk_bytes = config.limits.disk_bytes;
+  return sandbox;
+}
+
+proto::JobRepository repository_of(const ActiveRun& run, const MessageParts& parts) {
+  const core::config::Config& config = parts.settings.config;
+  proto::JobRepository repository;
+  repository.full_name = run.repo.full_name;
+  repository.server_url = config.github.server_url;
+  repository.clone_url = parts.settings.clone_url_of(run.repo.full_name);
+  repository.token = parts.github_token;
+  if (const auto* entry = config.find_repository(run.repo.full_name)) {
+    if (entry->ssh_key_file) repository.ssh_key_file = entry->ssh_key_file->string();
+    if (entry->known_hosts_file) repository.known_hosts_file = entry->known_hosts_file->string();
+  }
+  return repository;
+}
+
+}  // namespace
+
+std::string runner_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "gantry";
+  return std::string("gantry-") + name.data();
+}
+
+proto::JobMessage make_job_message(const ActiveJob& job, const MessageParts& parts,
+                                   core::Timestamp now) {
+  const ActiveRun& run = *job.run;
+  const bool is_trusted = run.row.trust == storage::Trust::trusted;
+  const core::run::RunContexts& contexts = run.machine->contexts();
+  proto::JobMessage message;
+  message.run = run.row.id;
+  message.run_number = run.row.run_number;
+  message.run_attempt = run.row.attempt;
+  message.job = job.id;
+  message.job_key = job.key.job_id;
+  message.job_name = job.name;
+  message.workflow_file = run.workflow_path;
+  message.workflow_text = run.source;
+  message.github = contexts.github;
+  message.needs = run.machine->needs_context(job.key.job_id);
+  message.inputs = contexts.inputs;
+  message.strategy = job.plan.strategy;
+  message.matrix = job.plan.matrix;
+  message.vars = parts.settings.vars_of(run.repo.full_name);
+  if (is_trusted) message.secrets = parts.settings.secrets_of(run.repo.full_name);
+  message.github_token = parts.github_token;
+  message.trust = is_trusted ? proto::Trust::trusted : proto::Trust::untrusted;
+  message.timeout = std::chrono::ceil<std::chrono::minutes>(
+      job.plan.timeout.value_or(parts.settings.config.limits.timeout));
+  message.labels = job.labels;
+  message.runner_name = runner_name();
+  message.sandbox = sandbox_of(job, parts.settings, is_trusted);
+  message.paths.log = parts.layout.log(job.id).string();
+  message.paths.log_index = parts.layout.log_index(job.id).string();
+  message.paths.mirror = parts.layout.mirror(run.repo.id).string();
+  message.paths.trees = parts.layout.trees(run.repo.id).string();
+  message.paths.git_binary = parts.programs.git.string();
+  message.paths.agent_binary = parts.programs.agent.string();
+  message.repository = repository_of(run, parts);
+  message.created_at = now;
+  return message;
+}
+
+}  // namespace gantry::daemon::control

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// The message a runner gets: everything its job may know, and nothing else.
+#pragma once
+
+#include "daemon/control/active.hpp"
+#include "daemon/control/programs.hpp"
+#include "daemon/control/settings.hpp"
+#include "proto/runner_protocol.hpp"
+#include "storage/layout.hpp"
+
+#include <string>
+
+namespace gantry::daemon::control {
+
+struct MessageParts {
+  const Settings& settings;
+  const storage::Layout& layout;
+  const Programs& programs;
+  std::string github_token;  // "" = none
+};
+
+// Runs from forks get no secrets and the network for the untrusted.
+proto::JobMessage make_job_message(const ActiveJob& job, const MessageParts& parts,
+                                   core::Timestamp now);
+
+std::string runner_name();  // of this machine
+
+}  // namespace gantry::daemon::control

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// The runners of this machine: starts one process per job, serves the runner protocol, sees runners
+// end, takes up those that outlived a gantryd. Loop thread only.
+#pragma once
+
+#include "core/base/unique_fd.hpp"
+#include "daemon/control/conductor.hpp"
+#include "daemon/control/job_events.hpp"
+#include "daemon/control/programs.hpp"
+#include "daemon/http/router.hpp"
+#include "daemon/os/child.hpp"
+#include "storage/layout.hpp"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+namespace gantry::daemon::control {
+
+class Supervisor final : public JobStarter {
+ public:
+  // A token for the job's `github.token` and clones; may be slow, may give "".
+  using TokenSource = std::function<async::Task<std::string>(std::shared_ptr<ActiveRun> run)>;
+
+  Supervisor(async::Runtime& runtime, Conductor& conductor, storage::Layout layout,
+             Programs programs, std::string socket, async::TaskGroup& tasks, TokenSource tokens);
+  ~Supervisor() override;
+
+  void start(std::shared_ptr<ActiveJob> job) override;
+  void adopt(std::shared_ptr<ActiveJob> job) override;
+
+  void add_routes(http::Router& router);  // /runner/v1/…
+
+  // Starts runners ahead of need, so that a job does not wait for one.
+  void warm_up();
+  // Lets go of all runners: they go on without us.
+  void release_all();
+
+ private:
+  struct Runner;
+  using RunnerPointer = std::shared_ptr<Runner>;
+
+  async::Task<> run(RunnerPointer runner);
+  async::Task<> ended(RunnerPointer runner, std::string how);
+  async::Task<> tidy(core::JobId job);
+  os::Child spawn_runner(core::UniqueFd& to_stdin) const;
+  RunnerPointer find(const http::Request& request) const;
+  async::Task<EventsStored> take(RunnerPointer runner, std::vector<proto::RunnerEvent> events);
+  std::string acknowledgement(const Runner& runner, std::int64_t acked) const;
+
+  async::Task<http::Response> get_job(http::Request& request);
+  async::Task<http::Response> post_events(http::Request& request);
+  async::Task<http::Response> get_control(http::Request& request);
+
+  struct Spare {
+    os::Child child;
+    core::UniqueFd to_stdin;
+  };
+
+  async::Runtime& runtime_;
+  Conductor& conductor_;
+  storage::Layout layout_;
+  Programs programs_;
+  std::string socket_;
+  async::TaskGroup& tasks_;
+  TokenSource tokens_;
+  std::unordered_map<std::string, RunnerPointer> by_token_hash_;
+  std::deque<Spare> spares_;
+  bool released_ = false;
+};
+
+}  // namespace gantry::daemon::control

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// Shared by the two .cpp files of the supervisor.
+#pragma once
+
+#include "daemon/control/supervisor.hpp"
+#include "proto/github_signature.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace gantry::daemon::control {
+
+// Tokens are random: a keyed hash of one tells nothing of it.
+inline std::string token_hash(std::string_view token) {
+  return proto::hmac_sha256_hex("gantry one-job token", token);
+}
+
+struct Supervisor::Runner {
+  Runner(const async::asio::any_io_executor& executor, std::shared_ptr<ActiveJob> its_job)
+      : job(std::move(its_job)), stored(executor) {}
+
+  std::shared_ptr<ActiveJob> job;
+  std::string hash;
+  os::Child child;         // ours; empty for an adopted one
+  core::UniqueFd pidfd;    // of an adopted one
+  bool is_stored = false;  // its token is durable: it may have the job
+  async::Wakeup stored;
+  bool ended = false;
+};
+
+}  // namespace gantry::daemon::control

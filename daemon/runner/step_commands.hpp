@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// Carries out what a step asks for: workflow commands in its output and the files it leaves.
+// One object for each step; it outlives the step while background processes still write.
+#pragma once
+
+#include "core/run/commands.hpp"
+#include "daemon/runner/job_log.hpp"
+#include "daemon/runner/job_state.hpp"
+#include "proto/runner_events.hpp"
+
+#include <array>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace gantry::daemon::runner {
+
+inline constexpr int kAnnotationsPerLevel = 10;
+inline constexpr std::size_t kAnnotationCharacters = 4096;
+inline constexpr std::uint64_t kFileCommandLimitBytes = 10 << 20;
+
+enum class StepDebug { off, on };                  // ACTIONS_STEP_DEBUG
+enum class UnsecureCommands { refused, allowed };  // ACTIONS_ALLOW_UNSECURE_COMMANDS
+
+struct StepCommandsConfig {
+  int step = 0;
+  StepDebug debug = StepDebug::off;
+  UnsecureCommands unsecure = UnsecureCommands::refused;
+};
+
+class StepCommands {
+ public:
+  using Report = std::function<void(decltype(proto::RunnerEvent::body))>;
+
+  StepCommands(JobState& state, JobLog& log, Report report, StepCommandsConfig config);
+
+  // A line of output without its end; true: it is not to be printed as it is.
+  bool on_line(std::string_view line);
+  // After the step: GITHUB_ENV, GITHUB_OUTPUT, GITHUB_PATH, GITHUB_STEP_SUMMARY.
+  void apply_files(JobFolder& folder, const StepFiles& files);
+  // From now on background processes can add masks but change nothing else.
+  void end_step() { ended_ = true; }
+
+  // A line in the log and an annotation; both counted and cut to GitHub's limits.
+  void annotate(proto::AnnotationLevel level, std::string_view message);
+
+  bool failed() const { return failed_; }  // a command could not be carried out
+  const core::expr::Object& outputs() const { return outputs_; }
+
+ private:
+  bool carry_out(const core::run::Command& command, std::string_view line);
+  void fail(std::string_view what, std::string_view why);
+  void echo(std::string_view line);
+  void annotate_from(proto::AnnotationLevel level, const core::run::Command& command);
+  void report(proto::JobAnnotation annotation);
+  void add_mask(const core::run::Command& command);
+  void set_output(const core::run::Command& command);
+  void set_env(const core::run::Command& command);
+  void add_path(const core::run::Command& command);
+  void stop_commands(const core::run::Command& command, std::string_view line);
+  void set_echo(const core::run::Command& command);
+  bool allow_unsecure(const core::run::Command& command);
+  void apply_env(std::string_view content);
+  void apply_output(std::string_view content);
+  void apply_summary(std::string content);
+  void apply_file(JobFolder& folder, const fs::path& file, std::string_view name,
+                  std::uint64_t limit_bytes, const std::function<void(std::string)>& apply);
+
+  JobState& state_;
+  JobLog& log_;
+  Report report_;
+  StepCommandsConfig config_;
+  core::run::CommandSwitch switch_;
+  core::expr::Object outputs_;
+  std::array<int, 3> annotations_{};  // reported, by level
+  bool echo_ = false;
+  bool failed_ = false;
+  bool ended_ = false;
+  bool matcher_warned_ = false;
+};
+
+}  // namespace gantry::daemon::runner
