@@ -23,7 +23,7 @@ enum class ReportConclusion {
   timed_out,
   action_required
 };
-enum class AnnotationLevel { notice, warning, failure };
+enum class ReportLevel { notice, warning, failure };
 
 struct ReportAnnotation {
   std::string path;  // relative to the repository root
@@ -31,7 +31,7 @@ struct ReportAnnotation {
   int end_line = 1;
   int start_column = 0;  // 0: none
   int end_column = 0;
-  AnnotationLevel level = AnnotationLevel::failure;
+  ReportLevel level = ReportLevel::failure;
   std::string message;
   std::string title;
   std::string raw_details;
@@ -69,7 +69,7 @@ std::string commit_status_body(const JobReport& report);
 
 std::string_view to_string(ReportStatus status);
 std::string_view to_string(ReportConclusion conclusion);
-std::string_view to_string(AnnotationLevel level);
+std::string_view to_string(ReportLevel level);
 std::optional<ReportStatus> parse_report_status(std::string_view word);
 std::optional<ReportConclusion> parse_report_conclusion(std::string_view word);
 
