@@ -15,13 +15,11 @@ using core::Result;
 enum class Type : std::uint8_t {
   start = 1,
   signal = 2,
-  ask_stats = 3,
-  bye = 4,
+  bye = 3,
   hello = 65,
   started = 66,
   setup_failed = 67,
   exited = 68,
-  stats = 69,
 };
 
 class Writer {
@@ -136,15 +134,6 @@ Exited read_exited(Reader& reader) {
   return exited;
 }
 
-Stats read_stats(Reader& reader) {
-  Stats stats;
-  stats.running_steps = reader.number<std::uint32_t>();
-  stats.user_usec = reader.number<std::uint64_t>();
-  stats.system_usec = reader.number<std::uint64_t>();
-  stats.max_rss_bytes = reader.number<std::uint64_t>();
-  return stats;
-}
-
 tl::unexpected<core::Error> malformed(std::string_view what) {
   return fail(Errc::protocol,
               "reading a frame of the agent protocol: malformed " + std::string(what) + " frame");
@@ -199,19 +188,9 @@ std::string write_reply(const Exited& exited) {
   return std::move(writer).finish();
 }
 
-std::string write_reply(const Stats& stats) {
-  Writer writer(Type::stats);
-  writer.number(stats.running_steps);
-  writer.number(stats.user_usec);
-  writer.number(stats.system_usec);
-  writer.number(stats.max_rss_bytes);
-  return std::move(writer).finish();
-}
-
 }  // namespace
 
 Result<std::string> encode(const Request& request) {
-  if (std::holds_alternative<AskStats>(request)) return Writer(Type::ask_stats).finish();
   if (std::holds_alternative<Bye>(request)) return Writer(Type::bye).finish();
   if (const auto* signal = std::get_if<Signal>(&request)) return write_signal(*signal);
   const Start& start = *std::get_if<Start>(&request);
@@ -256,9 +235,6 @@ Result<Request> decode_request(std::string_view payload) {
       if (!reader.ok() || signal.signo < 1 || signal.signo > 64) return malformed("signal");
       return Request(signal);
     }
-    case Type::ask_stats:
-      if (!reader.ok()) return malformed("stats");
-      return Request(AskStats());
     case Type::bye:
       if (!reader.ok()) return malformed("bye");
       return Request(Bye());
@@ -266,7 +242,6 @@ Result<Request> decode_request(std::string_view payload) {
     case Type::started:
     case Type::setup_failed:
     case Type::exited:
-    case Type::stats:
       break;
   }
   return malformed("unknown");
@@ -300,14 +275,8 @@ Result<Reply> decode_reply(std::string_view payload) {
       if (!reader.ok() || exited.value < 0 || exited.value > 255) return malformed("exited");
       return Reply(exited);
     }
-    case Type::stats: {
-      const Stats stats = read_stats(reader);
-      if (!reader.ok()) return malformed("stats");
-      return Reply(stats);
-    }
     case Type::start:
     case Type::signal:
-    case Type::ask_stats:
     case Type::bye:
       break;
   }

@@ -36,13 +36,10 @@ struct Signal {
   std::int32_t signo = 0;
   bool operator==(const Signal&) const = default;
 };
-struct AskStats {
-  bool operator==(const AskStats&) const = default;
-};
 struct Bye {  // ends the agent, and with it the sandbox
   bool operator==(const Bye&) const = default;
 };
-using Request = std::variant<Start, Signal, AskStats, Bye>;
+using Request = std::variant<Start, Signal, Bye>;
 
 // Agent to runner. Hello is the first frame; the runner may send before it has come.
 struct Hello {
@@ -71,14 +68,7 @@ struct Exited {
   std::uint64_t max_rss_bytes = 0;
   bool operator==(const Exited&) const = default;
 };
-struct Stats {  // of everything that has ended so far
-  std::uint32_t running_steps = 0;
-  std::uint64_t user_usec = 0;
-  std::uint64_t system_usec = 0;
-  std::uint64_t max_rss_bytes = 0;
-  bool operator==(const Stats&) const = default;
-};
-using Reply = std::variant<Hello, Started, SetupFailed, Exited, Stats>;
+using Reply = std::variant<Hello, Started, SetupFailed, Exited>;
 
 // Refuses what the other side would refuse (too_large).
 core::Result<std::string> encode(const Request& request);

@@ -117,8 +117,6 @@ class Control {
         drop_fds(start->descriptors);
       } else if (const auto* signal = std::get_if<proto::agent::Signal>(&*request)) {
         steps.signal(*signal);
-      } else {
-        send_reply(steps.stats());
       }
     }
   }

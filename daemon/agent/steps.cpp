@@ -146,9 +146,6 @@ std::optional<proto::agent::Exited> Steps::reap() {
   exited.user_usec = microseconds(usage.ru_utime);
   exited.system_usec = microseconds(usage.ru_stime);
   exited.max_rss_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
-  ended_.user_usec += exited.user_usec;
-  ended_.system_usec += exited.system_usec;
-  ended_.max_rss_bytes = std::max(ended_.max_rss_bytes, exited.max_rss_bytes);
   const auto found = std::find_if(running_.begin(), running_.end(),
                                   [&](const Running& each) { return each.pid == pid; });
   if (found != running_.end()) {
@@ -156,12 +153,6 @@ std::optional<proto::agent::Exited> Steps::reap() {
     running_.erase(found);
   }
   return exited;
-}
-
-proto::agent::Stats Steps::stats() const {
-  proto::agent::Stats stats = ended_;
-  stats.running_steps = static_cast<std::uint32_t>(running_.size());
-  return stats;
 }
 
 }  // namespace gantry::daemon::agent

@@ -23,7 +23,6 @@ class Steps {
   void signal(const proto::agent::Signal& request) const;
   // One ended child; step 0 for those that were no step. Nothing: none has ended.
   std::optional<proto::agent::Exited> reap();
-  proto::agent::Stats stats() const;
 
  private:
   struct Running {
@@ -32,7 +31,6 @@ class Steps {
   };
   int null_ = -1;
   std::vector<Running> running_;
-  proto::agent::Stats ended_;
 };
 
 }  // namespace gantry::daemon::agent
