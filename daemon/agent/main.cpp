@@ -16,6 +16,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -51,6 +52,11 @@ void prepare_process() {
   if (::prctl(PR_SET_DUMPABLE, 0) != 0) die("making itself undumpable");
   if (::close_range(kControl + 1, ~0U, 0) != 0) die("closing inherited descriptors");
   if (::fcntl(kControl, F_SETFD, FD_CLOEXEC) != 0) die("taking the control socket");
+  // glibc's posix_spawn leaves its two internal signals ignored, for us and all who inherit.
+  const unsigned char by_default[64] = {};
+  for (const int signo : {32, 33}) {
+    ::syscall(SYS_rt_sigaction, signo, by_default, nullptr, sizeof(std::uint64_t));
+  }
   ::umask(022);
   rlimit core{};
   if (::getrlimit(RLIMIT_CORE, &core) == 0) {

@@ -132,7 +132,9 @@ Bubblewrap::Bubblewrap(const core::run::SandboxSpec& spec, const BubblewrapConfi
   launch(spec);
 }
 
-Bubblewrap::~Bubblewrap() { end_everything(); }
+Bubblewrap::~Bubblewrap() {
+  end_everything();
+}
 
 void Bubblewrap::launch(const core::run::SandboxSpec& spec) {
   UniqueFd agent_program(::open(config_.agent.c_str(), O_RDONLY | O_CLOEXEC));
@@ -198,7 +200,9 @@ void Bubblewrap::watch(int fd, std::uint32_t events) {
 }
 
 // Before the descriptor is closed: a copy of it in a child would keep it reporting.
-void Bubblewrap::unwatch(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+void Bubblewrap::unwatch(int fd) {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+}
 
 std::optional<SandboxEvent> Bubblewrap::next_event() {
   while (events_.empty() && phase_ != Phase::ended) {
@@ -309,8 +313,8 @@ bool Bubblewrap::accept(const agent::Reply& reply) {
   if (const auto* hello = std::get_if<agent::Hello>(&reply)) {
     if (phase_ != Phase::starting) return false;
     if (hello->version != agent::kVersion) {
-      give_up(std::string(kDoing) + ": the agent speaks version " +
-              std::to_string(hello->version) + ", this runner " + std::to_string(agent::kVersion) +
+      give_up(std::string(kDoing) + ": the agent speaks version " + std::to_string(hello->version) +
+              ", this runner " + std::to_string(agent::kVersion) +
               "; install both from one package");
       return true;
     }
@@ -351,8 +355,7 @@ void Bubblewrap::handle_end() {
   const os::ExitStatus status = bwrap_.wait();
   unwatch(bwrap_.pidfd());
   SandboxEnded ended;
-  ended.why =
-      phase_ == Phase::starting ? SandboxEnded::Why::setup_failed : SandboxEnded::Why::died;
+  ended.why = phase_ == Phase::starting ? SandboxEnded::Why::setup_failed : SandboxEnded::Why::died;
   const std::string said(core::trim(core::to_valid_utf8(complaint_)));
   if (!reason_.empty()) {
     ended.message = reason_;

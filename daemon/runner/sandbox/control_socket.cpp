@@ -39,7 +39,8 @@ void ControlSocket::flush() {
   while (!waiting_.empty()) {
     Outgoing& first = waiting_.front();
     std::vector<int> fds;
-    for (const core::UniqueFd& fd : first.fds) fds.push_back(fd.get());
+    for (const core::UniqueFd& fd : first.fds)
+      fds.push_back(fd.get());
     if (!send_some(first, fds)) return;
     waiting_.pop_front();
   }

@@ -23,14 +23,15 @@ bool is_folder(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-bool is_readable(const std::string& path) { return ::access(path.c_str(), R_OK) == 0; }
+bool is_readable(const std::string& path) {
+  return ::access(path.c_str(), R_OK) == 0;
+}
 
 }  // namespace
 
 core::run::HostRoot host_root() {
   core::run::HostRoot host;
-  for (const char* path :
-       {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"}) {
+  for (const char* path : {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"}) {
     const std::string target = link_target(path);
     if (!target.empty()) {
       host.links.push_back({path, target});
@@ -48,8 +49,8 @@ core::run::HostRoot host_root() {
       host.etc.push_back(path);
     }
   }
-  for (const char* path : {"/proc/cmdline", "/proc/kallsyms", "/proc/keys",
-                           "/proc/sched_debug", "/proc/timer_list"}) {
+  for (const char* path :
+       {"/proc/cmdline", "/proc/kallsyms", "/proc/keys", "/proc/sched_debug", "/proc/timer_list"}) {
     if (is_readable(path)) host.masked.emplace_back(path);
   }
   return host;

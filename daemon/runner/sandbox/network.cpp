@@ -12,6 +12,7 @@
 #include <ifaddrs.h>
 #include <linux/nsfs.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -60,24 +61,37 @@ std::vector<std::string> host_addresses() {
   return result;
 }
 
-void block_routes(const Namespaces& namespaces, const fs::path& agent) {
-  os::SpawnOptions options;
-  options.argv = {agent.string(), "block-routes", "3", "4"};
-  for (std::string& address : host_addresses()) options.argv.push_back(std::move(address));
-  options.fds = {{namespaces.user.get(), 3}, {namespaces.net.get(), 4}};
-  const os::CommandResult result = os::run_command(std::move(options), kRoutesTimeoutMs);
-  if (!result.status.success()) {
-    throw core::Exception(core::Errc::unavailable,
-                          std::string(kDoing) + ": " + std::string(core::trim(result.err)) + " (" +
-                              to_string(result.status) + ")");
-  }
-}
-
 }  // namespace
 
-InternetAccess::InternetAccess(pid_t pid, const fs::path& agent, const std::string& slirp4netns) {
+void InternetAccess::block_routes(pid_t pid, const fs::path& agent) {
   const Namespaces namespaces = namespaces_of(pid);
-  block_routes(namespaces, agent);
+  core::Pipe said = core::make_pipe();
+  core::Pipe stay = core::make_pipe();
+  os::SpawnOptions options;
+  options.argv = {agent.string(), "block-routes", "3", "4"};
+  for (std::string& address : host_addresses())
+    options.argv.push_back(std::move(address));
+  options.fds = {{stay.read.get(), 0},
+                 {said.write.get(), 1},
+                 {said.write.get(), 2},
+                 {namespaces.user.get(), 3},
+                 {namespaces.net.get(), 4}};
+  guide_ = os::spawn(options);
+  guide_stay_ = std::move(stay.write);
+  said.write.reset();
+  char text[512] = {};
+  pollfd answer{said.read.get(), POLLIN, 0};
+  ssize_t n = 0;
+  if (::poll(&answer, 1, kRoutesTimeoutMs) == 1) n = ::read(said.read.get(), text, sizeof text);
+  const std::string_view line = core::trim({text, n > 0 ? static_cast<std::size_t>(n) : 0});
+  if (line == "blocked") return;
+  throw core::Exception(core::Errc::unavailable,
+                        std::string(kDoing) + ": " +
+                            (line.empty() ? "blocking routes does not answer" : std::string(line)));
+}
+
+InternetAccess::InternetAccess(pid_t pid, const fs::path& agent, const std::string& slirp4netns) {
+  block_routes(pid, agent);
   core::Pipe ready = core::make_pipe();
   core::Pipe log = core::make_pipe();
   core::Pipe exit = core::make_pipe();
@@ -91,13 +105,10 @@ InternetAccess::InternetAccess(pid_t pid, const fs::path& agent, const std::stri
                   "--cidr=100.100.2.0/24",
                   "--ready-fd=3",
                   "--exit-fd=4",
-                  "--netns-type=path",
-                  "--userns-path=/proc/self/fd/5",
-                  "/proc/self/fd/6",
+                  std::to_string(guide_.pid()),
                   "tap0"};
-  options.fds = {{log.write.get(), 1},       {log.write.get(), 2},
-                 {ready.write.get(), 3},     {exit.read.get(), 4},
-                 {namespaces.user.get(), 5}, {namespaces.net.get(), 6}};
+  options.fds = {
+      {log.write.get(), 1}, {log.write.get(), 2}, {ready.write.get(), 3}, {exit.read.get(), 4}};
   slirp_ = os::spawn(options);
   ready_ = std::move(ready.read);
   log_ = std::move(log.read);
@@ -109,6 +120,7 @@ std::string InternetAccess::take_result() {
   char byte = 0;
   const ssize_t n = ::read(ready_.get(), &byte, 1);
   ready_.reset();
+  guide_ = os::Child();
   if (n == 1) return {};
   char text[2048] = {};
   const ssize_t size = ::read(log_.get(), text, sizeof text);

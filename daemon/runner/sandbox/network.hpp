@@ -28,6 +28,10 @@ class InternetAccess {
   int log_fd() const { return log_.get(); }
 
  private:
+  void block_routes(pid_t pid, const std::filesystem::path& agent);
+
+  os::Child guide_;  // in the sandbox's namespaces; until slirp4netns has found its way in
+  core::UniqueFd guide_stay_;
   os::Child slirp_;
   core::UniqueFd ready_;
   core::UniqueFd log_;
