@@ -117,6 +117,11 @@ std::string SandboxFixture::probe(std::vector<std::string> arguments) {
   return outcome.output;
 }
 
+void SandboxFixture::wait_until_alone() {
+  const Outcome outcome = shell("while set -- /proc/[0-9]*; [ $# -gt 2 ]; do :; done; echo alone");
+  CHECK(outcome.output == "alone\n");
+}
+
 void SandboxFixture::wait_for_output(const std::string& text) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
   while (text_.find(text) == std::string::npos) {

@@ -48,6 +48,8 @@ class SandboxFixture {
   Outcome finish(runner::StepHandle step);
   // Until the running step has written `text`.
   void wait_for_output(const std::string& text);
+  // Until no process is left inside but the agent (the killed need a moment to leave).
+  void wait_until_alone();
   // The next event, whatever it is.
   runner::SandboxEvent wait_for_event();
 

@@ -57,7 +57,14 @@ class LentGroups {
   ~LentGroups() {
     for (const fs::path& folder : folders_) {
       ::rmdir((folder / "gantry-daemon").c_str());
-      if (::rmdir(folder.c_str()) != 0) std::perror(folder.c_str());
+      // The last member is taken off a little after its death.
+      for (int tries = 0; ::rmdir(folder.c_str()) != 0; ++tries) {
+        if (tries == 1000) {
+          std::perror(folder.c_str());
+          break;
+        }
+        ::usleep(1000);
+      }
     }
   }
   void join() const {

@@ -276,14 +276,23 @@ void Bubblewrap::handle_info() {
 }
 
 void Bubblewrap::release_block() {
+  if (!block_) return;
   core::write_all(block_.get(), "x");
   block_.reset();
 }
 
-// Ends the sandbox with this reason instead of what bwrap will say about being killed.
+// Ends the sandbox with this reason instead of what bwrap will say. Before the agent runs, bwrap
+// must not be killed: its child may still be waiting for it, and would do so for ever. Without a
+// control socket the agent ends as soon as it starts.
 void Bubblewrap::give_up(const std::string& why) {
   if (reason_.empty()) reason_ = why;
-  bwrap_.kill(SIGKILL);
+  if (phase_ == Phase::running) {
+    bwrap_.kill(SIGKILL);
+    return;
+  }
+  unwatch(control_.fd());
+  control_.close();
+  block_.reset();
 }
 
 void Bubblewrap::update_control_watch() {
@@ -296,13 +305,13 @@ void Bubblewrap::update_control_watch() {
 void Bubblewrap::handle_replies() {
   const auto state = control_.receive();
   if (!state) return give_up(state.error().message);
-  for (;;) {
+  while (control_.fd() >= 0) {
     auto reply = control_.next_reply();
     if (!reply) return give_up(reply.error().message);
     if (!reply->has_value()) break;
     if (!accept(**reply)) return give_up("the sandbox's agent broke the protocol");
   }
-  if (*state == ControlSocket::State::closed) {
+  if (*state == ControlSocket::State::closed && control_.fd() >= 0) {
     unwatch(control_.fd());
     control_.close();
   }
