@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Values of workflow tokens when their contexts are known. Errors name the file and the position.
+// Values of the job's tokens when their contexts are known. Errors name the file and the position.
 #pragma once
 
 #include "core/base/result.hpp"
-#include "core/expr/evaluator.hpp"
-#include "core/workflow/token.hpp"
+#include "core/workflow/template_evaluator.hpp"
 
-#include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace gantry::daemon::runner {
 
@@ -17,18 +13,12 @@ struct Evaluator {
   std::string file;  // for messages
   core::expr::Environment environment;
 
-  // Lists given by an expression inside a list are spliced in, `${{ insert }}` merges a mapping.
   core::Result<core::expr::Value> value(const core::workflow::Token& token) const;
-  // Null is "". Lists and mappings are refused.
   core::Result<std::string> text(const core::workflow::Token& token) const;
-  // Names and texts of a mapping, in order; null is none.
-  core::Result<std::vector<std::pair<std::string, std::string>>> texts(
-      const core::workflow::Token& token) const;
-  core::Result<std::optional<double>> number(const core::workflow::Token& token) const;
-  core::Result<bool> boolean(const core::workflow::Token& token) const;    // null is false
-  core::Result<bool> condition(const core::workflow::Token& token) const;  // by truthiness
-
-  core::Error error_at(const core::workflow::Token& token, std::string_view message) const;
+  core::Result<core::workflow::StringMap> texts(const core::workflow::Token& token) const;
+  core::Result<double> number(const core::workflow::Token& token) const;
+  core::Result<bool> boolean(const core::workflow::Token& token) const;
+  core::Result<bool> condition(const core::workflow::Token& token) const;
 };
 
 }  // namespace gantry::daemon::runner

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/runner/job_log.hpp"
 
+#include "core/base/error.hpp"
+
 #include <chrono>
 #include <cstring>
 
@@ -115,7 +117,11 @@ void JobLog::flush_if_large() {
 
 void JobLog::flush() {
   if (buffer_.empty()) return;
-  writer_.append(buffer_, buffered_line_ends_);
+  try {
+    if (problem_.empty()) writer_.append(buffer_, buffered_line_ends_);
+  } catch (const core::Exception& exception) {
+    problem_ = exception.what();
+  }
   buffer_.clear();
   buffered_line_ends_ = 0;
 }

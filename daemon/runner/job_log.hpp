@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The job's log as the runner writes it: every byte masked, every line stamped. Buffers until
-// flush(). Throws core::Exception on I/O errors. Not thread-safe.
+// flush(). When the file cannot be written (a full disk) the rest is dropped and problem() says so.
+// Not thread-safe.
 #pragma once
 
 #include "core/run/log_format.hpp"
@@ -42,6 +43,7 @@ class JobLog {
   std::int64_t written_bytes() const { return static_cast<std::int64_t>(writer_.bytes()); }
   std::int64_t written_lines() const { return static_cast<std::int64_t>(writer_.lines()); }
   bool limit_passed() const { return limit_passed_; }
+  const std::string& problem() const { return problem_; }
 
  private:
   bool has_room(std::size_t bytes);
@@ -54,6 +56,7 @@ class JobLog {
   std::uint64_t limit_bytes_;
   std::uint64_t output_bytes_ = 0;
   bool limit_passed_ = false;
+  std::string problem_;
   bool line_open_ = false;  // a long line is being written
   std::string buffer_;
   std::string masked_;

@@ -62,6 +62,7 @@ OutputPump::Found OutputPump::read_portion() {
 void OutputPump::end() {
   at_end_ = true;
   output_->finish();
+  output_.reset();
   read_end_.close();
   pause_.cancel();
 }
@@ -73,17 +74,24 @@ void OutputPump::drain() {
 
 async::Task<> OutputPump::run() {
   boost::system::error_code ended;  // drain() may close the pipe while this waits
-  const auto quietly = asio::redirect_error(asio::use_awaitable, ended);
   while (!at_end_) {
-    co_await read_end_.async_wait(asio::posix::descriptor_base::wait_read, quietly);
+    co_await read_end_.async_wait(asio::posix::descriptor_base::wait_read,
+                                  asio::redirect_error(asio::use_awaitable, ended));
     if (at_end_ || ended == asio::error::operation_aborted) co_return;
-    const Found found = read_portion();
+    Found found = Found::nothing;
+    try {
+      found = read_portion();
+    } catch (const core::Exception&) {
+      at_end_ = true;
+      read_end_.close();  // the writer gets SIGPIPE; unread it would hang
+      throw;
+    }
     if (at_end_) co_return;
     if (found == Found::much) {
       co_await asio::post(read_end_.get_executor(), asio::use_awaitable);
     } else {
       pause_.expires_after(kBatchPause);
-      co_await pause_.async_wait(quietly);
+      co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, ended));
     }
   }
 }

@@ -69,13 +69,12 @@ StepCommands::StepCommands(JobState& state, JobLog& log, Report report, StepComm
     : state_(state), log_(log), report_(std::move(report)), config_(config) {}
 
 bool StepCommands::on_line(std::string_view line) {
-  const auto command = core::run::parse_command(line);
+  const auto command = core::run::parse_command(line, switch_.token());
   if (!command) return false;
   if (switch_.stopped()) {
     switch_.resumes(*command);
     return false;  // printed either way, the token's line too
   }
-  if (!core::run::is_known_command(command->name)) return false;
   if (ended_) {
     if (!command->is("add-mask")) return false;
     add_mask(*command);

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/runner/job.hpp"
+
+#include "core/base/error.hpp"
+#include "core/base/log.hpp"
+#include "core/base/text.hpp"
+#include "core/run/sandbox_spec.hpp"
+#include "daemon/git/checkout_inputs.hpp"
+#include "daemon/runner/environment.hpp"
+#include "daemon/runner/job_background.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace gantry::daemon::runner {
+namespace {
+
+using core::Errc;
+using core::Exception;
+using core::expr::Value;
+using core::run::Conclusion;
+
+std::string repository_name(const proto::JobMessage& message) {
+  const std::string& full = message.repository.full_name;
+  const std::string name = full.substr(full.rfind('/') + 1);
+  return name.empty() || name == "." || name == ".." || name.front() == '_' ? "repository" : name;
+}
+
+core::run::Network network_of(const proto::JobMessage& message) {
+  switch (message.sandbox.network) {
+    case core::config::Network::none:
+      return core::run::Network::none;
+    case core::config::Network::internet:
+      return core::run::Network::internet;
+    case core::config::Network::host:
+      return core::run::Network::host;
+  }
+  return core::run::Network::none;
+}
+
+std::string_view word(core::run::Network network) {
+  switch (network) {
+    case core::run::Network::none:
+      return "none";
+    case core::run::Network::internet:
+      return "internet";
+    case core::run::Network::host:
+      return "host";
+  }
+  return "";
+}
+
+std::string mebibytes(std::uint64_t bytes) {
+  return std::to_string(bytes >> 20) + " MiB";
+}
+
+void mask_token(core::run::Masker& masker, const std::string& token) {
+  if (token.empty()) return;
+  masker.add_secret(token);
+  for (const std::string& derived : git::derived_secrets(token))
+    masker.add_secret(derived);
+}
+
+}  // namespace
+
+Job::Job(async::Runtime& runtime, GantrydLink& link, proto::JobMessage message,
+         JobSettings settings)
+    : runtime_(runtime),
+      link_(link),
+      message_(std::move(message)),
+      settings_(std::move(settings)),
+      unique_(core::random_hex(8)),
+      log_(message_.paths.log, message_.paths.log_index, message_.sandbox.output_bytes),
+      folder_(settings_.folder, repository_name(message_)),
+      contexts_(message_, folder_),
+      processes_(runtime.executor(), settings_.ladder),
+      progress_(runtime.executor()),
+      job_wake_(runtime.executor()),
+      tasks_(runtime.executor()) {
+  for (const auto& [name, value] : message_.secrets)
+    log_.masker().add_secret(value);
+  for (const std::string& mask : message_.masks)
+    log_.masker().add_secret(mask);
+  mask_token(log_.masker(), message_.github_token);
+  mask_token(log_.masker(), message_.repository.token);
+  search_path_ =
+      message_.sandbox.path.empty() ? kUsualPath : core::join(message_.sandbox.path, ":");
+  const auto asks_for_debug = [](const auto& named) {
+    return named.first == "ACTIONS_STEP_DEBUG" && named.second == "true";
+  };
+  if (std::any_of(message_.secrets.begin(), message_.secrets.end(), asks_for_debug) ||
+      std::any_of(message_.vars.begin(), message_.vars.end(), asks_for_debug)) {
+    debug_ = StepDebug::on;
+  }
+}
+
+Job::~Job() {
+  link_.on_cancel = [] {};
+  link_.on_acknowledged = [] {};
+}
+
+async::Task<> Job::run() {
+  link_.on_cancel = [this] { cancel(CancelReason::requested); };
+  link_.on_acknowledged = [this] { progress_.notify(); };
+  Step step;
+  step.number = 1;
+  step.name = "Set up job";
+  begin(step);
+  bool ready = false;
+  try {
+    set_up();
+    ready = true;
+  } catch (const Exception& exception) {
+    fail_job(exception.what());
+    log_.say("##[error]" + failure_reason_);
+  }
+  log_.flush();
+  finish(step, ready ? Conclusion::success : Conclusion::failure,
+         ready ? Conclusion::success : Conclusion::failure);
+  if (ready) {
+    tasks_.spawn("events of the sandbox", processes_.watch());
+    tasks_.spawn("time of the job", watch_time());
+    tasks_.spawn("progress of the log", report_progress());
+    if (message_.sandbox.disk_bytes != 0) tasks_.spawn("disk of the job", watch_disk());
+    try {
+      co_await run_steps();
+    } catch (const Exception& exception) {
+      fail_job(exception.what());
+      log_.say("##[error]" + failure_reason_);
+    }
+  }
+  complete();
+  co_await tasks_.close();
+}
+
+void Job::fail_job(std::string_view reason) {
+  note_status(Conclusion::failure);
+  if (failure_reason_.empty()) failure_reason_ = log_.masker().mask(reason);
+}
+
+void Job::set_up() {
+  read_workflow();
+  start_sandbox();
+  announce_steps();
+  const Value& event = message_.github["event"];
+  folder_.write_temp_file("_github_workflow/event.json",
+                          event.is_null() ? "{}" : core::expr::to_json(event));
+  evaluate_job_env();
+  say_set_up();
+  proto::JobStarted started;
+  started.runner_version = proto::product_version();
+  started.sandbox = sandbox_text_;
+  started.pid = ::getpid();
+  link_.report(std::move(started));
+}
+
+void Job::read_workflow() {
+  const auto parsed =
+      core::workflow::parse_workflow(message_.workflow_file, message_.workflow_text);
+  if (!parsed.workflow) {
+    throw Exception(Errc::invalid,
+                    "reading the workflow:\n" + core::yaml::render_all(parsed.diagnostics,
+                                                                       message_.workflow_file,
+                                                                       message_.workflow_text));
+  }
+  workflow_ = parsed.workflow;
+  definition_ = workflow_->find_job(message_.job_key);
+  if (definition_ == nullptr) {
+    throw Exception(Errc::not_found, "reading workflow '" + message_.workflow_file +
+                                         "': it has no job '" + message_.job_key + "'");
+  }
+  for (const auto& [key, token] : {std::pair<std::string_view, const core::workflow::Token*>(
+                                       "container", &definition_->container),
+                                   {"services", &definition_->services}}) {
+    if (token->is_null()) continue;
+    throw Exception(Errc::invalid, message_.workflow_file + ':' +
+                                       std::to_string(token->position.line) + ": '" +
+                                       std::string(key) + "' of a job is not supported yet");
+  }
+}
+
+void Job::start_sandbox() {
+  const proto::JobSandbox& wanted = message_.sandbox;
+  if (wanted.root != "host") {
+    throw Exception(Errc::invalid,
+                    "preparing the sandbox: no root '" + wanted.root + "' here; use 'host'");
+  }
+  core::run::HostRootOptions options;
+  options.home = folder_.home();
+  options.tmp = folder_.tmp();
+  options.read_only = wanted.read_only_mounts;
+  options.network = network_of(message_);
+  if (options.network == core::run::Network::internet) {
+    const std::string reason = internet_unavailable_reason("slirp4netns");
+    if (!reason.empty()) {
+      shortcomings_.push_back("network 'internet' (the job has none): " + reason);
+      options.network = core::run::Network::none;
+    }
+  }
+  options.resolv_conf = resolv_conf_for(options.network);
+  options.limits.memory_bytes = wanted.memory_bytes;
+  options.limits.pids = static_cast<std::uint32_t>(wanted.pids);
+  options.limits.cpu_percent = wanted.cpu_percent;
+
+  cgroups_ = os::CgroupTree::discover();
+  sandbox_text_ = "root host, network " + std::string(word(options.network));
+  const auto limit = [&](std::string_view controller, bool is_set, const std::string& text) {
+    if (!is_set) return;
+    if (cgroups_.has(controller)) {
+      sandbox_text_ += ", " + text;
+    } else {
+      shortcomings_.push_back("limit " + text + ": " + cgroups_.reason());
+    }
+  };
+  limit("memory", wanted.memory_bytes != 0, "memory " + mebibytes(wanted.memory_bytes));
+  limit("pids", wanted.pids != 0, "processes " + std::to_string(wanted.pids));
+  limit("cpu", wanted.cpu_percent != 0, "CPU " + std::to_string(wanted.cpu_percent) + " %");
+  if (wanted.output_bytes != 0) sandbox_text_ += ", log " + mebibytes(wanted.output_bytes);
+  if (wanted.disk_bytes != 0) sandbox_text_ += ", disk " + mebibytes(wanted.disk_bytes);
+
+  BubblewrapConfig config;
+  config.agent = message_.paths.agent_binary;
+  config.cgroups = &cgroups_;
+  config.name = "job-" + std::to_string(message_.job.value);
+  processes_.use(start_bubblewrap(core::run::host_root_sandbox(host_root(), options), config));
+}
+
+void Job::evaluate_job_env() {
+  for (const core::workflow::Token* env : {&workflow_->env, &definition_->env}) {
+    const auto pairs =
+        core::or_throw(contexts_.for_job(state_).texts(*env), "evaluating the job's env");
+    for (const auto& [name, value] : pairs)
+      state_.env.set(name, value);
+  }
+  // The job's `defaults.run` replaces the workflow's as a whole.
+  const core::workflow::Token* own = definition_->defaults.find("run");
+  const core::workflow::Token* general = workflow_->defaults.find("run");
+  const core::workflow::Token* defaults = own != nullptr ? own : general;
+  if (defaults != nullptr) {
+    defaults_ =
+        core::or_throw(contexts_.for_job(state_).value(*defaults), "evaluating the job's defaults");
+  }
+}
+
+void Job::say_set_up() {
+  log_.say("Current runner version: '" + std::string(proto::product_version()) + "'");
+  log_.say("##[group]Sandbox\nbubblewrap: " + sandbox_text_ + "\n##[endgroup]");
+  for (const std::string& shortcoming : shortcomings_) {
+    log_.say("##[warning]This machine cannot give the job its " + shortcoming);
+  }
+  log_.say("Labels: " + core::join(message_.labels, ", "));
+  log_.say(message_.trust == proto::Trust::trusted ? "Trust: trusted"
+                                                   : "Trust: untrusted (no secrets)");
+  log_.say("Checkout source: mirror of " + message_.repository.full_name);
+  log_.say("Complete job name: " + message_.job_name);
+}
+
+void Job::announce_steps() {
+  int number = 1;
+  for (const core::workflow::Step& definition : definition_->steps) {
+    proto::StepChanged step;
+    step.number = ++number;
+    step.id = definition.has_generated_id() ? "" : definition.id;
+    const core::workflow::Token& name =
+        definition.name.is_null() ? definition.run : definition.name;
+    step.name = log_.masker().mask(name.is_null() && definition.uses
+                                       ? "Run " + definition.uses->value
+                                       : (definition.name.is_null() ? "Run " : "") +
+                                             name.text.substr(0, name.text.find('\n')));
+    link_.report(std::move(step));
+  }
+}
+
+void Job::complete() {
+  Step step;
+  step.number = definition_ == nullptr ? 2 : static_cast<int>(definition_->steps.size()) + 2;
+  step.name = "Complete job";
+  begin(step);
+  proto::JobCompleted completed;
+  Conclusion conclusion = Conclusion::success;
+  try {
+    if (workflow_) completed.outputs = evaluate_outputs();
+  } catch (const Exception& exception) {
+    fail_job(exception.what());
+    log_.say("##[error]" + std::string(exception.what()));
+    conclusion = Conclusion::failure;
+  }
+  log_.say("Cleaning up orphan processes");
+  close_background();
+  if (processes_.has_sandbox()) {
+    const SandboxUsage use = processes_.sandbox().usage();
+    completed.resources.cpu_usec = use.cpu.count();
+    completed.resources.memory_peak_bytes =
+        static_cast<std::int64_t>(use.memory_peak_bytes.value_or(0));
+    completed.resources.oom_kills = static_cast<std::int64_t>(use.oom_kills);
+    processes_.close();
+  }
+  finish(step, conclusion, conclusion);
+  completed.conclusion = state_.status;
+  completed.reason = failure_reason_;
+  proto::LogAdvanced advanced;
+  advanced.lines = log_.written_lines();
+  advanced.bytes = log_.written_bytes();
+  link_.report(advanced);
+  link_.report(std::move(completed));
+}
+
+std::vector<std::pair<std::string, std::string>> Job::evaluate_outputs() {
+  std::vector<std::pair<std::string, std::string>> outputs;
+  const Evaluator evaluator = contexts_.for_job(state_);
+  for (const auto& [name, value] :
+       core::or_throw(evaluator.texts(definition_->outputs), "evaluating the job's outputs")) {
+    if (value.empty()) continue;
+    if (log_.masker().has_secret(value)) {
+      log_.say("##[warning]Skip output '" + name + "' since it may contain secret.");
+      continue;
+    }
+    log_.say("Set output '" + name + "'");
+    outputs.emplace_back(name, value);
+  }
+  return outputs;
+}
+
+void Job::begin(Step& step) {
+  step.started_at = clock_.now();
+  step.lines_before = log_.lines();
+  proto::StepChanged changed;
+  changed.number = step.number;
+  if (step.definition != nullptr && !step.definition->has_generated_id()) {
+    changed.id = step.definition->id;
+  }
+  changed.name = log_.masker().mask(step.name);
+  changed.status = proto::StepStatus::in_progress;
+  changed.started_at = step.started_at;
+  link_.report(std::move(changed));
+}
+
+void Job::finish(Step& step, Conclusion outcome, Conclusion conclusion) {
+  log_.flush();
+  proto::StepChanged changed;
+  changed.number = step.number;
+  if (step.definition != nullptr && !step.definition->has_generated_id()) {
+    changed.id = step.definition->id;
+  }
+  changed.name = log_.masker().mask(step.name);
+  changed.status = proto::StepStatus::completed;
+  changed.outcome = outcome;
+  changed.conclusion = conclusion;
+  changed.started_at = step.started_at;
+  changed.completed_at = clock_.now();
+  if (log_.lines() > step.lines_before) {
+    changed.first_line = step.lines_before + 1;
+    changed.last_line = log_.lines();
+  }
+  link_.report(std::move(changed));
+}
+
+void Job::note_status(Conclusion conclusion) {
+  if (conclusion == Conclusion::failure && state_.status == Conclusion::success) {
+    state_.status = Conclusion::failure;
+  }
+}
+
+}  // namespace gantry::daemon::runner

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// The life of one job: "Set up job", its steps in order, "Complete job". Everything a person sees
+// of it goes to the log, everything gantryd needs to know is an event. Used from the loop thread.
+#pragma once
+
+#include "core/workflow/workflow.hpp"
+#include "daemon/async/runtime.hpp"
+#include "daemon/os/cgroup.hpp"
+#include "daemon/runner/gantryd_link.hpp"
+#include "daemon/runner/job_folder.hpp"
+#include "daemon/runner/job_log.hpp"
+#include "daemon/runner/job_state.hpp"
+#include "daemon/runner/output_pump.hpp"
+#include "daemon/runner/step_commands.hpp"
+#include "daemon/runner/step_process.hpp"
+#include "proto/runner_protocol.hpp"
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gantry::daemon::runner {
+
+struct JobSettings {
+  std::filesystem::path folder;
+  KillLadder ladder;
+};
+
+class Job {
+ public:
+  Job(async::Runtime& runtime, GantrydLink& link, proto::JobMessage message, JobSettings settings);
+  ~Job();
+
+  async::Task<> run();  // reports JobCompleted last, whatever happens
+
+ private:
+  // A step as it is carried out.
+  struct Step {
+    int number = 0;
+    const core::workflow::Step* definition = nullptr;  // null: the runner's own
+    std::string name;
+    core::Timestamp started_at{};
+    std::int64_t lines_before = 0;
+    core::expr::Object env{core::expr::Keys::case_sensitive};
+    core::expr::Value github;
+    StepFiles files;
+    std::string script_extension;
+    StepCommands* commands = nullptr;
+  };
+  struct Background;  // what outlives its step: pipe and commands
+
+  // job.cpp
+  void set_up();
+  void complete();
+  void start_sandbox();
+  void read_workflow();
+  void evaluate_job_env();
+  void say_set_up();
+  std::vector<std::pair<std::string, std::string>> evaluate_outputs();
+  void announce_steps();
+  void fail_job(std::string_view reason);
+
+  // job_steps.cpp
+  async::Task<> run_steps();
+  async::Task<> run_step(const core::workflow::Step& definition, int number);
+  async::Task<core::run::Conclusion> run_action(Step& step);
+  async::Task<core::run::Conclusion> run_checkout(Step& step);
+  async::Task<core::run::Conclusion> run_script(Step& step);
+  async::Task<core::run::Conclusion> run_process(Step& step, StepRequest request);
+  core::Result<StepRequest> script_request(Step& step);
+  void say_script(const Step& step, const std::string& script, std::string_view shell);
+  core::Result<bool> prepare(Step& step);  // env, name, condition: whether it runs
+  core::run::Conclusion conclude(Step& step, const ProcessEnd& end, double timeout_minutes,
+                                 std::uint64_t oom_kills_before);
+  core::run::Conclusion refuse(Step& step, std::string_view message);
+  Evaluator evaluator(const Step& step) const;
+  fs::path script_name(const Step& step) const;
+  void note_step(const Step& step, core::run::Conclusion outcome, core::run::Conclusion conclusion);
+  std::string default_of(std::string_view key) const;  // of defaults.run
+  std::string find_program(std::string_view name) const;
+
+  // job_watch.cpp
+  async::Task<> watch_time();
+  async::Task<> watch_disk();
+  async::Task<> report_progress();
+  enum class CancelReason { requested, timed_out };
+  void cancel(CancelReason reason);
+  void on_output();
+  void close_background();
+
+  void begin(Step& step);
+  void finish(Step& step, core::run::Conclusion outcome, core::run::Conclusion conclusion);
+  void note_status(core::run::Conclusion conclusion);
+  StepCommands& new_commands(Step& step);
+
+  async::Runtime& runtime_;
+  GantrydLink& link_;
+  proto::JobMessage message_;
+  JobSettings settings_;
+  core::SystemClock clock_;
+  std::string unique_;  // part of the names of this job's temp files
+  JobLog log_;
+  JobFolder folder_;
+  JobContexts contexts_;
+  JobState state_;
+  os::CgroupTree cgroups_;
+  std::shared_ptr<const core::workflow::Workflow> workflow_;  // shared with its parser's result
+  const core::workflow::Job* definition_ = nullptr;
+  core::expr::Value defaults_;  // of defaults.run
+  std::string search_path_;     // PATH before anything is added
+  StepDebug debug_ = StepDebug::off;
+  StepProcesses processes_;
+  std::list<Background> background_;
+  async::Wakeup progress_;
+  async::Wakeup job_wake_;
+  async::TaskGroup tasks_;
+  std::string sandbox_text_;  // one line for people
+  std::vector<std::string> shortcomings_;
+  std::string failure_reason_;
+  std::optional<CancelReason> cancelled_;
+  std::optional<SteadyTime> give_up_at_;  // cancelled: when patience ends
+  bool gave_up_ = false;                  // patience has ended
+  std::string over_limit_;                // why the running step must end; "" = nothing
+  bool output_limit_seen_ = false;
+};
+
+}  // namespace gantry::daemon::runner

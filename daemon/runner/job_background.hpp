@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// What may outlive a step: its pipe, held by background processes, and the commands they print.
+#pragma once
+
+#include "daemon/runner/job.hpp"
+
+namespace gantry::daemon::runner {
+
+struct Job::Background {
+  StepCommands commands;
+  OutputPump pump;
+  bool started = false;
+  bool is_done() const { return !started || pump.at_end(); }
+
+  Background(const async::asio::any_io_executor& executor, JobState& state, JobLog& log,
+             StepCommands::Report report, StepCommandsConfig config,
+             std::function<void()> on_progress)
+      : commands(state, log, std::move(report), config),
+        pump(
+            executor, log, [this](std::string_view line) { return commands.on_line(line); },
+            std::move(on_progress)) {}
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+};
+
+}  // namespace gantry::daemon::runner

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+// `run:` steps: from the workflow's text to a process and its end.
+#include "core/base/error.hpp"
+#include "core/base/text.hpp"
+#include "daemon/runner/environment.hpp"
+#include "daemon/runner/job_background.hpp"
+#include "daemon/runner/shells.hpp"
+
+#include <unistd.h>
+
+#include <cmath>
+
+namespace gantry::daemon::runner {
+namespace {
+
+using core::expr::Value;
+using core::run::Conclusion;
+using std::chrono::steady_clock;
+
+// After a step's process has ended its helpers ("> >(tee log)") get so long to write their last.
+constexpr std::chrono::milliseconds kLastWords{100};
+constexpr double kLongestTimeoutMinutes = 60.0 * 24 * 365;
+
+std::string indented(std::string_view text) {
+  return "  " + core::replace_all(text, "\n", "\n  ");
+}
+
+std::string minutes_text(double minutes) {
+  return Value(minutes).to_string();
+}
+
+}  // namespace
+
+std::string Job::default_of(std::string_view key) const {
+  return defaults_[key].to_string();
+}
+
+std::string Job::find_program(std::string_view name) const {
+  for (const std::string_view folder : core::split(search_path_, ':')) {
+    std::string path = std::string(folder) + '/' + std::string(name);
+    if (::access(path.c_str(), X_OK) == 0) return path;
+  }
+  return "";
+}
+
+fs::path Job::script_name(const Step& step) const {
+  return unique_ + '_' + std::to_string(step.number) + step.script_extension;
+}
+
+core::Result<StepRequest> Job::script_request(Step& step) {
+  const Evaluator values = evaluator(step);
+  const core::workflow::Step& definition = *step.definition;
+  TRY(const std::string script, values.text(definition.run));
+  TRY(std::string shell, values.text(definition.shell));
+  if (core::trim(shell).empty()) shell = default_of("shell");
+  // An explicit empty folder counts, an empty shell does not.
+  std::string folder = default_of("working-directory");
+  if (!definition.working_directory.is_null()) {
+    TRY(folder, values.text(definition.working_directory));
+  }
+  TRY(const ShellCommand command,
+      shell_command(shell, [&](std::string_view name) { return find_program(name); }));
+  step.script_extension = command.extension;
+  try {
+    folder_.write_temp_file(script_name(step), command.before + script + command.after);
+  } catch (const core::Exception& exception) {
+    return core::fail(exception.error());  // the job put something in the way
+  }
+  StepRequest request;
+  request.argv = command.argv(folder_.temp_inside() + '/' + script_name(step).string());
+  request.cwd = (fs::path(folder_.workspace_inside()) / folder).lexically_normal().string();
+  request.env = process_environment(
+      {step.env, step.github, contexts_.runner(), search_path_, state_.added_path});
+  say_script(step, script, command.shown);
+  return request;
+}
+
+void Job::say_script(const Step& step, const std::string& script, std::string_view shell) {
+  std::string text = "##[group]" + step.name;
+  std::string_view body = script;
+  while (body.ends_with('\n'))
+    body.remove_suffix(1);
+  for (const std::string_view line : core::split(body, '\n')) {
+    text += "\n\x1b[36;1m" + std::string(line) + "\x1b[0m";
+  }
+  text += "\nshell: " + std::string(shell);
+  if (step.env.size() > 0) text += "\nenv:";
+  for (const auto& [name, value] : step.env.entries()) {
+    text += '\n' + indented(name + ": " + value.to_string());
+  }
+  log_.say(text + "\n##[endgroup]");
+  log_.flush();
+}
+
+async::Task<Conclusion> Job::run_process(Step& step, StepRequest request) {
+  const auto timeout = evaluator(step).number(step.definition->timeout_minutes);
+  if (!timeout) log_.say("##[warning]" + timeout.error().message + "; the step has no limit");
+  const double minutes = timeout ? std::min(*timeout, kLongestTimeoutMinutes) : 0;
+  std::optional<SteadyTime> deadline;
+  if (minutes > 0) {
+    deadline = steady_clock::now() + std::chrono::duration_cast<std::chrono::milliseconds>(
+                                         std::chrono::duration<double, std::ratio<60>>(minutes));
+  }
+  bool asked_for_cancel = cancelled_.has_value();
+  const auto judge = [&]() -> StopReason {
+    if (deadline && steady_clock::now() >= *deadline) return StopReason::timed_out;
+    if (!over_limit_.empty()) return StopReason::over_limit;
+    if (!cancelled_ || asked_for_cancel) return StopReason::none;
+    asked_for_cancel = true;
+    const auto goes_on = evaluator(step).condition(step.definition->condition);
+    return goes_on && *goes_on ? StopReason::none : StopReason::cancelled;
+  };
+  Background& background = background_.back();
+  const std::uint64_t oom_kills = processes_.sandbox().usage().oom_kills;
+  request.stdout_fd = background.pump.write_fd();
+  background.started = true;
+  tasks_.spawn("output of a step", background.pump.run());
+  const ProcessEnd end = co_await processes_.run(request, judge, deadline);
+  background.pump.close_write_end();
+  background.pump.drain();
+  const SteadyTime patience = steady_clock::now() + kLastWords;
+  while (!background.pump.at_end() && !end.sandbox_ended && steady_clock::now() < patience) {
+    co_await async::sleep_for(std::chrono::milliseconds(2));
+    background.pump.drain();
+  }
+  co_return conclude(step, end, minutes, oom_kills);
+}
+
+Conclusion Job::conclude(Step& step, const ProcessEnd& end, double timeout_minutes,
+                         std::uint64_t oom_kills_before) {
+  if (end.stopped == StopReason::timed_out) {
+    return refuse(step, "The action '" + step.name + "' has timed out after " +
+                            minutes_text(timeout_minutes) + " minutes.");
+  }
+  if (end.stopped == StopReason::over_limit) {
+    return refuse(step, std::exchange(over_limit_, ""));
+  }
+  if (end.stopped == StopReason::cancelled || gave_up_) {
+    log_.say("##[error]The operation was canceled.");
+    return Conclusion::cancelled;
+  }
+  if (!end.status) {
+    if (end.sandbox_ended) fail_job(end.problem);
+    return refuse(step, end.problem);
+  }
+  if (end.status->success()) return Conclusion::success;
+  std::string message;
+  if (end.status->kind == os::ExitStatus::Kind::exited) {
+    message = "Process completed with exit code " + std::to_string(end.status->value) + ".";
+  } else {
+    message = "Process was killed by " + os::to_string(*end.status) + ".";
+  }
+  if (processes_.sandbox().usage().oom_kills > oom_kills_before) {
+    message += " The job ran out of memory: its limit is " +
+               std::to_string(message_.sandbox.memory_bytes >> 20) + " MiB.";
+  }
+  return refuse(step, message);
+}
+
+}  // namespace gantry::daemon::runner
