@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // actions/checkout (v1 to v7) carried out natively: its inputs as a typed plan, and the parts of
-// the result that belong to one job (credentials, clean). Used by gantry-runner.
+// the result that belong to one job (folder, credentials, outputs). Used by gantry-runner.
 // Inputs that cannot be honoured are errors, never ignored.
 #pragma once
 
 #include "core/base/result.hpp"
+#include "core/base/unique_fd.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -25,22 +26,25 @@ struct CheckoutContext {
   std::string sha;         // github.sha
   std::string server_url;  // https://github.com
   std::string token;       // github.token, may be empty
+  std::string workspace;   // GITHUB_WORKSPACE as the steps see it
   std::string event_name;
-  std::string head_repository;  // pull request events: where the head lives
+  // pull_request_target and workflow_run: where the code of the pull request is.
+  std::string head_repository;
+  std::string head_sha;
+  std::string merge_sha;
   OtherRepositories other_repositories = OtherRepositories::refused;
 };
 
 enum class Clean { yes, no };
-enum class Submodules { none, direct, recursive };
 
 struct CheckoutPlan {
   std::string repository;
-  // What to check out: `sha` when known already, else `rev` (input `ref`, or empty: the default
-  // branch) is to be resolved in the mirror first.
+  // `sha` is empty when `rev` has to be resolved in the mirror first; an empty `rev` is then the
+  // default branch of another repository. resolve_plan fills in the answer.
   std::string rev;
-  std::string ref;  // full name to leave HEAD on, empty when only the sha is known
+  std::string ref;  // full name to leave HEAD on; empty: detached
   std::string sha;
-  fs::path path;  // relative to the workspace; never leaves it; "." is the workspace itself
+  fs::path path = ".";  // relative to the workspace, never out of it
   std::string remote_url;
   std::uint64_t depth = 1;
   bool tags = false;
@@ -49,22 +53,32 @@ struct CheckoutPlan {
   bool persist_credentials = true;
   bool set_safe_directory = true;
   std::string token;
-  std::vector<std::string> notes;  // for the job's log: what is taken as already fulfilled
+  std::vector<std::string> notes;  // for the job's log
 };
 
-// `inputs` by lower-case name; unknown names are the caller's warning (Unexpected input(s)).
+// `inputs` by lower-case name. Unknown names are not looked at: those are the caller's warning.
 core::Result<CheckoutPlan> plan_checkout(const std::map<std::string, std::string>& inputs,
                                          const CheckoutContext& context);
 
-// The names of every input actions/checkout has had.
+// Takes what the mirror said `rev` (or the default branch) is.
+void resolve_plan(CheckoutPlan& plan, const std::string& ref, const std::string& sha);
+
+// The outputs `ref` and `commit` of the step.
+std::map<std::string, std::string> checkout_outputs(const CheckoutPlan& plan);
+
+// Every input actions/checkout has had.
 const std::vector<std::string>& checkout_input_names();
 
-// Adds http.<server>/.extraheader to <work tree>/.git/config, as actions/checkout does, so that git
-// in later steps is let in. Nothing happens when the token is empty. Throws core::Exception.
-void persist_credentials(const fs::path& work_tree, const CheckoutPlan& plan,
-                         const std::string& server_url);
+// The folder `plan.path` of a workspace, made when absent and emptied (a job may have left links
+// on the way: none is followed). Give it on as "/proc/self/fd/<fd>", so that it stays the folder
+// that was looked at. Throws core::Exception; conflict when it has files and plan.clean is no.
+core::UniqueFd open_work_tree(const fs::path& workspace, const CheckoutPlan& plan);
 
-// The secret values that persist_credentials derives from a token and a masker must know.
-std::vector<std::string> derived_secrets(const std::string& token);
+// Lets git in later steps in, as actions/checkout does: http.<server>/.extraheader in .git/config.
+// Nothing happens without a token or when the plan says no. Throws core::Exception.
+void persist_credentials(int work_tree, const CheckoutPlan& plan, const std::string& server_url);
+
+// What persist_credentials writes and the masker must know besides the token.
+std::string derived_secret(const std::string& token);
 
 }  // namespace gantry::daemon::git

@@ -61,7 +61,7 @@ class Client {
  private:
   struct Process;
   Answer exchange(const Request& request, std::chrono::milliseconds deadline);
-  void start();
+  std::unique_ptr<Process> start();
   void stop() noexcept;
 
   ClientOptions options_;
