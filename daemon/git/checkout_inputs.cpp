@@ -193,12 +193,6 @@ Result<CheckoutPlan> plan_checkout(const Inputs& inputs, const CheckoutContext& 
   return plan;
 }
 
-void resolve_plan(CheckoutPlan& plan, const std::string& ref, const std::string& sha) {
-  if (plan.rev.empty()) plan.rev = ref;
-  plan.ref = ref;
-  plan.sha = sha;
-}
-
 std::map<std::string, std::string> checkout_outputs(const CheckoutPlan& plan) {
   return {{"ref", plan.rev}, {"commit", plan.sha}};
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 // actions/checkout (v1 to v7) carried out natively: its inputs as a typed plan, and the parts of
-// the result that belong to one job (folder, credentials, outputs). Used by gantry-runner.
+// the result that belong to one job (credentials, outputs). Used by gantry-runner.
 // Inputs that cannot be honoured are errors, never ignored.
 #pragma once
 
 #include "core/base/result.hpp"
-#include "core/base/unique_fd.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -40,7 +39,7 @@ enum class Clean { yes, no };
 struct CheckoutPlan {
   std::string repository;
   // `sha` is empty when `rev` has to be resolved in the mirror first; an empty `rev` is then the
-  // default branch of another repository. resolve_plan fills in the answer.
+  // default branch of another repository.
   std::string rev;
   std::string ref;  // full name to leave HEAD on; empty: detached
   std::string sha;
@@ -60,25 +59,18 @@ struct CheckoutPlan {
 core::Result<CheckoutPlan> plan_checkout(const std::map<std::string, std::string>& inputs,
                                          const CheckoutContext& context);
 
-// Takes what the mirror said `rev` (or the default branch) is.
-void resolve_plan(CheckoutPlan& plan, const std::string& ref, const std::string& sha);
-
 // The outputs `ref` and `commit` of the step.
 std::map<std::string, std::string> checkout_outputs(const CheckoutPlan& plan);
 
 // Every input actions/checkout has had.
 const std::vector<std::string>& checkout_input_names();
 
-// The folder `plan.path` of a workspace, made when absent and emptied (a job may have left links
-// on the way: none is followed). Give it on as "/proc/self/fd/<fd>", so that it stays the folder
-// that was looked at. Throws core::Exception; conflict when it has files and plan.clean is no.
-core::UniqueFd open_work_tree(const fs::path& workspace, const CheckoutPlan& plan);
-
 // Lets git in later steps in, as actions/checkout does: http.<server>/.extraheader in .git/config.
 // Nothing happens without a token or when the plan says no. Throws core::Exception.
-void persist_credentials(int work_tree, const CheckoutPlan& plan, const std::string& server_url);
+void persist_credentials(const fs::path& work_tree, const CheckoutPlan& plan,
+                         const std::string& server_url);
 
 // What persist_credentials writes and the masker must know besides the token.
-std::string derived_secret(const std::string& token);
+std::vector<std::string> derived_secrets(const std::string& token);
 
 }  // namespace gantry::daemon::git

@@ -5,16 +5,9 @@
 #include "daemon/git/checkout_inputs.hpp"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-
-#include <cerrno>
 
 namespace gantry::daemon::git {
 namespace {
-
-using core::Errc;
-using core::Exception;
-using core::UniqueFd;
 
 std::string base64(std::string_view bytes) {
   constexpr std::string_view kDigits =
@@ -33,49 +26,28 @@ std::string base64(std::string_view bytes) {
   return text;
 }
 
-// Through the descriptor, so that the folder emptied is the one that was opened.
-void empty_folder(const UniqueFd& folder, const CheckoutPlan& plan) {
-  const fs::path path = "/proc/self/fd/" + std::to_string(folder.get()) + "/.";
-  for (const auto& entry : fs::directory_iterator(path)) {
-    if (plan.clean == Clean::no) {
-      throw Exception(Errc::conflict, "checking out into '" + plan.path.string() +
-                                          "': it holds files and clean is false; set clean to "
-                                          "true or choose an empty path");
-    }
-    if (const auto problem = core::remove_tree(entry.path())) throw Exception(Errc::io, *problem);
-  }
-}
-
 }  // namespace
 
-UniqueFd open_work_tree(const fs::path& workspace, const CheckoutPlan& plan) {
-  UniqueFd folder = core::open_directory(workspace);
-  for (const fs::path& part : plan.path) {
-    if (part == ".") continue;
-    if (::mkdirat(folder.get(), part.c_str(), 0755) != 0 && errno != EEXIST) {
-      core::throw_errno("making folder '" + plan.path.string() + "' in the workspace");
-    }
-    folder = core::open_beneath(folder.get(), part, O_RDONLY | O_DIRECTORY);
-    if (!folder) {
-      throw Exception(Errc::conflict, "opening folder '" + plan.path.string() +
-                                          "' in the workspace: it was removed meanwhile");
-    }
-  }
-  empty_folder(folder, plan);
-  return folder;
+std::vector<std::string> derived_secrets(const std::string& token) {
+  if (token.empty()) return {};
+  return {base64("x-access-token:" + token)};
 }
 
-std::string derived_secret(const std::string& token) {
-  return base64("x-access-token:" + token);
-}
-
-void persist_credentials(int work_tree, const CheckoutPlan& plan, const std::string& server_url) {
+void persist_credentials(const fs::path& work_tree, const CheckoutPlan& plan,
+                         const std::string& server_url) {
   if (!plan.persist_credentials || plan.token.empty()) return;
-  const UniqueFd config = core::open_beneath(work_tree, ".git/config", O_WRONLY | O_APPEND);
-  if (!config) throw Exception(Errc::not_found, "opening '.git/config': no such file");
-  core::write_all(config.get(), "[http \"" + server_url +
-                                    "/\"]\n\textraheader = AUTHORIZATION: basic " +
-                                    derived_secret(plan.token) + "\n");
+  const core::UniqueFd folder = core::open_directory(work_tree);
+  const core::UniqueFd config =
+      core::open_beneath(folder.get(), ".git/config", O_WRONLY | O_APPEND);
+  if (!config) {
+    throw core::Exception(core::Errc::not_found,
+                          "keeping the credentials in '.git/config': no such file");
+  }
+  std::string text = "[http \"" + server_url + "/\"]\n";
+  for (const std::string& secret : derived_secrets(plan.token)) {
+    text.append("\textraheader = AUTHORIZATION: basic ").append(secret).append("\n");
+  }
+  core::write_all(config.get(), text);
 }
 
 }  // namespace gantry::daemon::git
