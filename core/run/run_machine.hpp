@@ -79,10 +79,12 @@ struct RecordedJob {
   std::optional<Conclusion> conclusion;  // absent while not completed
   Outputs outputs;
   std::string name;
+  bool kept = false;  // done by an earlier attempt: its failure cancels no leg of this one
 };
 
 class RunMachine {
  public:
+  // `workflow` is shared with whoever parsed it and other runs of the same commit.
   RunMachine(std::shared_ptr<const workflow::Workflow> workflow, RunContexts contexts);
   ~RunMachine();
   RunMachine(RunMachine&&) noexcept;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A YAML file as a tree with positions. YAML 1.2 core schema: `on`, `yes` and `no` are strings, 3.10
-// is the number 3.1, quoted and block scalars are strings. Aliases are expanded within the limits,
-// duplicate keys are kept, `<<` is an ordinary key. Used for workflows and for the config file.
+// A YAML file as a tree with positions. YAML 1.2 core schema: `on`, `yes` and `no` are
+// strings, 3.10 is the number 3.1, quoted and block scalars are strings. Aliases are expanded
+// within the limits, duplicate keys are kept, `<<` is an ordinary key. Used for workflows and for
+// the config file.
 #pragma once
 
 #include "core/yaml/diagnostic.hpp"

@@ -91,7 +91,8 @@ class DbThread::Worker {
       core::log::error("database transaction lost",
                        {{"closures", group.size()}, {"error", exception.what()}});
       for (Task* task : group) {
-        if (!task->error) task->error = std::current_exception();
+        // Each its own: waiters may look at it on different threads.
+        if (!task->error) task->error = std::make_exception_ptr(core::Exception(exception));
       }
     }
     for (Task* task : group) {

@@ -80,7 +80,7 @@ class DbThread {
       }
     }
     Value take() {
-      if (this->error) std::rethrow_exception(this->error);
+      if (this->error) std::rethrow_exception(std::exchange(this->error, nullptr));
       if constexpr (!std::is_void_v<Value>) return std::move(*value);
     }
     F& work;
@@ -104,15 +104,12 @@ class DbThread {
     auto pending = std::make_shared<Pending>(std::move(work));
     auto future = pending->promise.get_future();
     pending->call.done = [pending] {
-      try {
-        if constexpr (std::is_void_v<typename Call<F>::Value>) {
-          pending->call.take();
-          pending->promise.set_value();
-        } else {
-          pending->promise.set_value(pending->call.take());
-        }
-      } catch (...) {
-        pending->promise.set_exception(std::current_exception());
+      if (pending->call.error) {
+        pending->promise.set_exception(std::exchange(pending->call.error, nullptr));
+      } else if constexpr (std::is_void_v<typename Call<F>::Value>) {
+        pending->promise.set_value();
+      } else {
+        pending->promise.set_value(pending->call.take());
       }
     };
     enqueue(worker, pending->call);

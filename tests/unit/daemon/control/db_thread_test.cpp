@@ -54,14 +54,22 @@ bool is_ready(const std::future<void>& future) {
   return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
 }
 
-// Holds the writer until released, so that what is submitted meanwhile forms one group.
+// Holds the writer until opened, so that what is submitted meanwhile forms one group.
 struct Gate {
-  std::promise<void> open;
+  std::promise<void> started, open;
   std::future<void> held;
   explicit Gate(DbThread& db) {
-    held = db.submit([opened = std::make_shared<std::future<void>>(open.get_future())](Database&) {
-      opened->wait();
+    held = db.submit([this](Database&) {
+      started.set_value();
+      open.get_future().wait();
     });
+    started.get_future().wait();  // else it would be of the group itself
+  }
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+  ~Gate() {
+    open.set_value();
+    held.wait();
   }
 };
 
@@ -69,8 +77,8 @@ struct Gate {
 
 TEST_CASE("db thread: a coroutine gets what its closure returns, or what it throws") {
   const core::TempDir dir;
-  DbThread db(dir.path() / "a.db");
   Runtime runtime;
+  DbThread db(dir.path() / "a.db");
   std::size_t rows = 0;
   std::string error;
   const auto story = [&]() -> Task<> {
@@ -104,16 +112,15 @@ TEST_CASE("db thread: a group is one commit, seen and answered only when it is m
   std::future<void> first, second;
   std::promise<void> second_runs, go_on;
   {
-    Gate gate(db);
+    const Gate gate(db);
     first = db.submit([](Database& d) { add(d, "g1"); });
     second = db.submit([&](Database& d) {
       add(d, "g2");
       second_runs.set_value();
       go_on.get_future().wait();
     });
-    gate.open.set_value();
-    second_runs.get_future().wait();
   }
+  second_runs.get_future().wait();
   CHECK_FALSE(is_ready(first));
   CHECK(db.submit_read(count).get() == 0);  // did not wait for the writer
   go_on.set_value();
@@ -127,14 +134,13 @@ TEST_CASE("db thread: one failing closure of a group undoes only itself") {
   DbThread db(dir.path() / "a.db");
   std::vector<std::future<void>> results;
   {
-    Gate gate(db);
+    const Gate gate(db);
     for (int i = 0; i < 20; ++i) {
       results.push_back(db.submit([i](Database& d) {
         add(d, "g" + std::to_string(i));
         if (i % 5 == 0) throw std::runtime_error("closure failed");
       }));
     }
-    gate.open.set_value();
   }
   for (std::size_t i = 0; i < results.size(); ++i) {
     if (i % 5 == 0) {
@@ -148,8 +154,8 @@ TEST_CASE("db thread: one failing closure of a group undoes only itself") {
 
 TEST_CASE("db thread: a cancelled task still waits for its closure") {
   const core::TempDir dir;
-  DbThread db(dir.path() / "a.db");
   Runtime runtime;
+  DbThread db(dir.path() / "a.db");
   std::promise<void> started, go_on;
   bool finished = false;
   bool went_past = false;
@@ -207,12 +213,11 @@ TEST_CASE("db thread: a full disk fails what cannot be stored, and the thread go
       core::Exception);
   std::vector<std::future<void>> lost;
   {
-    Gate gate(db);
+    const Gate gate(db);
     for (int i = 0; i < 3; ++i) {
       lost.push_back(db.submit(
           [i](Database& d) { add(d, "lost" + std::to_string(i), std::string(100'000, 'p')); }));
     }
-    gate.open.set_value();
   }
   for (std::future<void>& future : lost) {
     CHECK_THROWS_WITH_AS(future.get(), doctest::Contains("free some space for the state folder"),

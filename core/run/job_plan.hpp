@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// Part of the run machine: one job whose needs are met → its condition and its legs.
+#pragma once
+
+#include "core/run/run_machine.hpp"
+#include "core/run/token_values.hpp"
+
+namespace gantry::core::run {
+
+// What success(), failure() and cancelled() answer for one job.
+struct Ancestry {
+  bool run_cancelled = false;
+  std::vector<std::pair<std::string, Conclusion>> ancestors;  // all, not only direct needs
+};
+
+struct Condition {
+  bool holds = false;
+  std::vector<std::string> because;  // values that were looked at, and ancestors not successful
+};
+// `contexts`: github, needs, vars, inputs.
+Evaluated<Condition> evaluate_condition(const workflow::Job& job, const expr::Object& contexts,
+                                        const Ancestry& status);
+std::string condition_text(const workflow::Job& job);
+
+// Every leg of the job, in order; on an error the job cannot be planned.
+Evaluated<std::vector<CreateLeg>> plan_legs(const workflow::Job& job, const expr::Object& contexts);
+
+// Name of a job that has no legs: as written, the id where it would need them.
+std::string plain_name(const workflow::Job& job);
+
+}  // namespace gantry::core::run
