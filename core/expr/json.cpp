@@ -88,31 +88,37 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   Error error_;
 };
 
-void write_string(std::string& out, std::string_view text) {
+// The escape GitHub writes for the character at the front of `text`, and its length in bytes; none
+// for most: quotes, control characters and the line ends of other worlds.
+struct Escape {
+  std::string text;
+  std::size_t bytes = 1;
+};
+Escape escape_of(std::string_view text) {
   constexpr char kHex[] = "0123456789abcdef";
+  const auto byte = static_cast<unsigned char>(text[0]);
+  if (byte == '"' || byte == '\\') return {{'\\', text[0]}};
+  if (text.starts_with("\u0085")) return {"\\u0085", 2};
+  if (text.starts_with("\u2028")) return {"\\u2028", 3};
+  if (text.starts_with("\u2029")) return {"\\u2029", 3};
+  if (byte >= 0x20) return {};
+  const std::size_t named = std::string_view("\b\t\n\f\r").find(text[0]);
+  if (named != std::string_view::npos) return {{'\\', "btnfr"[named]}};
+  return {{'\\', 'u', '0', '0', kHex[byte >> 4U], kHex[byte & 15U]}};
+}
+
+void write_string(std::string& out, std::string_view text) {
   out += '"';
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      (out += '\\') += c;
-    } else if (byte >= 0x20 && byte != 0xC2 && byte != 0xE2) {
-      out += c;
-    } else if (const auto at = std::string_view("\b\t\n\f\r").find(c);
-               at != std::string_view::npos) {
-      (out += '\\') += "btnfr"[at];
-    } else if (byte < 0x20) {
-      ((out += "\\u00") += kHex[byte >> 4U]) += kHex[byte & 15U];
-    } else if (text.substr(i, 2) ==
-               "\u0085") {  // line ends of other worlds, as GitHub escapes them
-      out += "\\u0085";
-      i += 1;
-    } else if (text.substr(i, 3) == "\u2028" || text.substr(i, 3) == "\u2029") {
-      out += text[i + 2] == '\xA8' ? "\\u2028" : "\\u2029";
-      i += 2;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool plain = byte >= 0x20 && byte != '"' && byte != '\\' && byte != 0xC2 && byte != 0xE2;
+    const Escape escape = plain ? Escape{} : escape_of(text.substr(i));
+    if (escape.text.empty()) {
+      out += text[i];
     } else {
-      out += c;
+      out += escape.text;
     }
+    i += escape.bytes;
   }
   out += '"';
 }
@@ -124,7 +130,7 @@ void write_number(std::string& out, double value, JsonStyle style) {
     out += "null";
   } else {
     char buffer[32];
-    const bool whole = value == std::trunc(value) && std::fabs(value) < 1e15;
+    const bool whole = value == std::trunc(value) && std::fabs(value) < 9007199254740992.0;
     const auto end = whole ? std::to_chars(buffer, std::end(buffer), static_cast<long long>(value))
                            : std::to_chars(buffer, std::end(buffer), value);
     out.append(buffer, end.ptr);

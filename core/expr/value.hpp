@@ -25,12 +25,12 @@ using Array = std::vector<Value>;
 // Insertion order is kept; of two equal keys the first spelling and the last value stay.
 class Object {
  public:
-  explicit Object(Keys keys = Keys::ignore_case) : keys_(keys) {}
+  explicit Object(Keys keys = Keys::ignore_case);
   void set(std::string key, Value value);
   const Value* find(std::string_view key) const;  // nullptr when absent; O(1)
   bool erase(std::string_view key);
   const std::vector<std::pair<std::string, Value>>& entries() const { return entries_; }
-  std::size_t size() const { return entries_.size(); }
+  std::size_t size() const;
   Keys keys() const { return keys_; }
 
  private:
@@ -79,6 +79,11 @@ class Value {
                std::shared_ptr<const Array>, std::shared_ptr<const Object>>
       data_;
 };
+
+inline Object::Object(Keys keys) : keys_(keys) {}
+inline std::size_t Object::size() const {
+  return entries_.size();
+}
 
 bool loosely_equal(const Value& a, const Value& b);
 // Deep equality of plain data, keys by each object's rule; for tests and change detection.
