@@ -36,7 +36,8 @@ struct Definition {
   std::vector<Property> properties;  // mapping
   const Definition* loose_key = nullptr;
   const Definition* loose_value = nullptr;
-  std::vector<const Definition*> alternatives;  // one_of, flattened: none is a one_of itself
+  // What it can be, itself unless it is a one_of; none is a one_of.
+  std::vector<const Definition*> alternatives;
 
   const Property* find(std::string_view key) const;
 };
