@@ -139,8 +139,9 @@ Child::~Child() {
 void Child::end() noexcept {
   if (pid_ <= 0 || status_) return;
   if (!kill_group(SIGKILL)) kill(SIGKILL);
+  // By number, as long as it is ours to reap: a non-blocking pidfd would not wait.
   siginfo_t info{};
-  while (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) < 0 && errno == EINTR) {
+  while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) < 0 && errno == EINTR) {
   }
 }
 
@@ -149,6 +150,9 @@ ExitStatus Child::wait() {
     siginfo_t info{};
     if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) == 0) {
       status_ = from_siginfo(info);
+    } else if (errno == EAGAIN) {  // Asio has made the pidfd non-blocking
+      pollfd ended{pidfd_.get(), POLLIN, 0};
+      ::poll(&ended, 1, -1);
     } else if (errno != EINTR) {
       core::throw_errno("waiting for process '" + std::to_string(pid_) + "'");
     }
@@ -159,7 +163,8 @@ ExitStatus Child::wait() {
 std::optional<ExitStatus> Child::try_wait() {
   if (status_) return status_;
   siginfo_t info{};
-  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) != 0) {
+  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) != 0 &&
+      errno != EAGAIN) {
     core::throw_errno("waiting for process '" + std::to_string(pid_) + "'");
   }
   if (info.si_pid != 0) status_ = from_siginfo(info);

@@ -11,6 +11,7 @@
 namespace gantry::daemon::os {
 
 struct Check {
+  // degraded: jobs run, without something; missing: they do not run, or not as asked for.
   enum class State { ok, degraded, missing };
   std::string name;  // "user namespaces"
   State state = State::ok;
@@ -25,6 +26,18 @@ struct DoctorConfig {
   std::string slirp4netns = "slirp4netns";
 };
 
+// Takes some 30 ms.
 std::vector<Check> examine_machine(const DoctorConfig& config);
+
+// Can bubblewrap switch off user namespaces inside a sandbox? Not where /proc/sys is read-only.
+// The system call filter refuses them in any case.
+bool can_disable_nested_namespaces();
+
+struct Obstacle {
+  std::string reason;  // empty: none
+  std::string remedy;
+};
+// To Network::internet.
+Obstacle internet_obstacle(const std::string& slirp4netns);
 
 }  // namespace gantry::daemon::os

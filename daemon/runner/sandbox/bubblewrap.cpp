@@ -8,6 +8,7 @@
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
 #include "core/base/text.hpp"
+#include "daemon/os/doctor.hpp"
 #include "daemon/os/find_program.hpp"
 #include "daemon/runner/sandbox/seccomp_filter.hpp"
 
@@ -172,8 +173,12 @@ void Bubblewrap::launch(const core::run::SandboxSpec& spec) {
     options.fds.push_back({files.back().get(), fds.files.back()});
   }
   // By descriptor: no mount is needed for it, and the job has no path to it.
+  core::run::SandboxSpec possible = spec;
+  if (!os::can_disable_nested_namespaces()) {
+    possible.nested = core::run::NestedNamespaces::allowed;  // the filter still refuses them
+  }
   options.argv = core::or_throw(
-      bwrap_arguments(spec, fds, {"/proc/self/fd/" + std::to_string(kAgentTarget)}), kDoing);
+      bwrap_arguments(possible, fds, {"/proc/self/fd/" + std::to_string(kAgentTarget)}), kDoing);
   options.argv.insert(options.argv.begin(), config_.bwrap);
   bwrap_ = os::spawn(options);
 

@@ -4,7 +4,7 @@
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
 #include "core/base/text.hpp"
-#include "daemon/os/find_program.hpp"
+#include "daemon/os/doctor.hpp"
 #include "daemon/runner/sandbox/sandbox.hpp"
 
 #include <arpa/inet.h>
@@ -129,13 +129,8 @@ std::string InternetAccess::take_result() {
 }
 
 std::string internet_unavailable_reason(const std::string& slirp4netns) {
-  if (os::find_program(slirp4netns).empty()) {
-    return "'" + slirp4netns + "' is not installed; apt-get install slirp4netns";
-  }
-  const core::UniqueFd tun(::open("/dev/net/tun", O_RDWR | O_CLOEXEC));
-  if (tun) return {};
-  return "/dev/net/tun: " + std::string(std::strerror(errno)) +
-         "; chmod 666 /dev/net/tun (in a systemd unit also 'DeviceAllow=/dev/net/tun rw')";
+  const os::Obstacle obstacle = os::internet_obstacle(slirp4netns);
+  return obstacle.reason.empty() ? "" : obstacle.reason + "; " + obstacle.remedy;
 }
 
 std::string resolv_conf_for(core::run::Network network) {

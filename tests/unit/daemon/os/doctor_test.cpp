@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/os/doctor.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+namespace gantry::daemon::os {
+
+TEST_CASE("doctor: whatever is not ok comes with what was found and a remedy") {
+  const std::vector<Check> checks = examine_machine(
+      {.state_folder = "/no/such/folder", .bwrap = "no-bwrap", .slirp4netns = "no-slirp"});
+  for (const Check& check : checks) {
+    CAPTURE(check.name);
+    CHECK_FALSE(check.detail.empty());
+    CHECK(check.remedy.empty() == (check.state == Check::State::ok));
+  }
+  const auto find = [&checks](std::string_view name) {
+    return *std::find_if(checks.begin(), checks.end(),
+                         [name](const Check& check) { return check.name == name; });
+  };
+  CHECK(find("bubblewrap").state == Check::State::missing);
+  CHECK(find("bubblewrap").remedy == "apt-get install bubblewrap");
+  CHECK(find("disk").detail == "/no/such/folder: No such file or directory");
+  CHECK(find("network 'internet'").detail == "'no-slirp' is not installed");
+}
+
+TEST_CASE("doctor: a program that is not bubblewrap is not taken for it") {
+  for (const Check& check : examine_machine({.state_folder = "/", .bwrap = "true"})) {
+    if (check.name == "bubblewrap") CHECK(check.state == Check::State::missing);
+    CHECK(check.name != "sandbox");
+  }
+}
+
+}  // namespace gantry::daemon::os
