@@ -74,7 +74,7 @@ constexpr std::string_view kIsCompleted =
 // What the counter tables can answer.
 Conditions counted_conditions(const RunFilter& filter) {
   Conditions conditions;
-  conditions.add("repo_id = ?", filter.repo.value);
+  if (filter.repo) conditions.add("repo_id = ?", filter.repo.value);
   if (filter.branch) conditions.add("head_branch = ?", *filter.branch);
   if (filter.workflow) conditions.add("workflow_id = ?", filter.workflow->value);
   if (filter.event) conditions.add("event = ?", *filter.event);
@@ -137,6 +137,18 @@ RunList list_runs(Database& database, const RunFilter& filter, Page page) {
   while (statement.next())
     list.runs.push_back(read_run(statement));
   return list;
+}
+
+std::vector<Run> newest_runs(Database& database, const RunFilter& filter, int limit) {
+  Conditions conditions = all_conditions(database, filter);
+  if (filter.before) conditions.add("id < ?", filter.before->value);
+  Statement statement =
+      database.prepare(select_runs(conditions.text() + " ORDER BY id DESC LIMIT ?"));
+  conditions.bind(statement, static_cast<std::int64_t>(limit));
+  std::vector<Run> runs;
+  while (statement.next())
+    runs.push_back(read_run(statement));
+  return runs;
 }
 
 }  // namespace gantry::storage

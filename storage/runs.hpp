@@ -117,5 +117,7 @@ struct RunList {
   std::int64_t total_count = 0;
 };
 RunList list_runs(Database& database, const RunFilter& filter, Page page = {});
+// The newest of all repositories (or of filter.repo), without counting.
+std::vector<Run> newest_runs(Database& database, const RunFilter& filter, int limit);
 
 }  // namespace gantry::storage
