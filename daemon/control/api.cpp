@@ -19,16 +19,22 @@ using http::Response;
 int status_of(core::Errc code) {
   switch (code) {
     case core::Errc::invalid:
-    case core::Errc::too_large: return 422;
-    case core::Errc::not_found: return 404;
-    case core::Errc::denied: return 403;
-    case core::Errc::conflict: return 409;
+    case core::Errc::too_large:
+      return 422;
+    case core::Errc::not_found:
+      return 404;
+    case core::Errc::denied:
+      return 403;
+    case core::Errc::conflict:
+      return 409;
     case core::Errc::unavailable:
-    case core::Errc::timed_out: return 503;
+    case core::Errc::timed_out:
+      return 503;
     case core::Errc::cancelled:
     case core::Errc::protocol:
     case core::Errc::io:
-    case core::Errc::internal: return 500;
+    case core::Errc::internal:
+      return 500;
   }
   return 500;
 }
@@ -50,7 +56,8 @@ bool may_use(const Settings& settings, const Request& request) {
   if (request.peer) return true;  // the socket's mode says who can open it
   const std::string_view token = token_of(request);
   bool found = false;
-  for (const std::string& known : settings.api_tokens) found |= same_bytes(known, token);
+  for (const std::string& known : settings.api_tokens)
+    found |= same_bytes(known, token);
   return found && !token.empty();
 }
 
@@ -88,7 +95,8 @@ http::Handler Api::guarded(Method method) {
   return [this, method](Request& request) -> async::Task<Response> {
     if (!may_use(*settings_.get(), request)) {
       co_return http::error_response(
-          401, "Requires authentication: give a token of listen.api_tokens_file, or use the socket");
+          401,
+          "Requires authentication: give a token of listen.api_tokens_file, or use the socket");
     }
     std::optional<core::Error> failed;
     try {
@@ -182,8 +190,8 @@ async::Task<storage::Repository> Api::repository_of(const Request& request) {
 
 async::Task<storage::Run> Api::run_of(const Request& request) {
   const core::RunId id{number_of(request.param("run"), "run")};
-  const auto run = co_await conductor_.db().read(
-      [&](storage::Database& d) { return storage::find_run(d, id); });
+  const auto run =
+      co_await conductor_.db().read([&](storage::Database& d) { return storage::find_run(d, id); });
   if (!run) {
     throw core::Exception(core::Errc::not_found,
                           "looking for run '" + std::to_string(id.value) + "': no such run");

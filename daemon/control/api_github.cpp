@@ -129,7 +129,9 @@ void check_owner(const storage::Run& run, const storage::Repository& repo) {
   if (run.repo != repo.id) throw Exception(Errc::not_found, "Not Found");
 }
 
-Response nothing(int status) { return http::json_response(status, "{}"); }
+Response nothing(int status) {
+  return http::json_response(status, "{}");
+}
 
 }  // namespace
 
@@ -217,8 +219,7 @@ async::Task<Response> Api::list_jobs(Request& request) {
     if (attempt.empty()) {
       list = storage::list_jobs(d, run.id, which, page);
     } else {
-      list.jobs = storage::jobs_of_run(d, run.id,
-                                       static_cast<int>(number_of(attempt, "attempt")));
+      list.jobs = storage::jobs_of_run(d, run.id, static_cast<int>(number_of(attempt, "attempt")));
       list.total_count = static_cast<std::int64_t>(list.jobs.size());
     }
     total = list.total_count;
@@ -262,7 +263,8 @@ async::Task<Response> Api::list_workflows(Request& request) {
     const auto list = storage::list_workflows(d, repo.id, page);
     total = list.total_count;
     json workflows = json::array();
-    for (const auto& item : list.workflows) workflows.push_back(github_workflow(item, repo, base));
+    for (const auto& item : list.workflows)
+      workflows.push_back(github_workflow(item, repo, base));
     return json{{"total_count", total}, {"workflows", std::move(workflows)}}.dump();
   });
   Response response = http::json_response(200, body);
@@ -323,8 +325,8 @@ async::Task<Response> Api::dispatch(Request& request) {
   const std::string name =
       std::string(request.param("owner")) + "/" + std::string(request.param("repo"));
   if (settings_.get()->config.find_repository(name) == nullptr) {
-    throw Exception(Errc::not_found, "repository '" + name +
-                                         "' is not allowed here; add it to 'repositories'");
+    throw Exception(Errc::not_found,
+                    "repository '" + name + "' is not allowed here; add it to 'repositories'");
   }
   const json body = body_of(request);
   if (!body.contains("ref") || !body["ref"].is_string()) {
@@ -358,10 +360,10 @@ async::Task<Response> Api::dispatch(Request& request) {
   }
   const ViewBase base = base_of(request);
   const std::string run_path = "/repos/" + name + "/actions/runs/" + std::to_string(id.value);
-  const json answer = {{"workflow_run_id", id.value},
-                       {"run_url", base.api + run_path},
-                       {"html_url", base.web + "/" + name + "/actions/runs/" +
-                                        std::to_string(id.value)}};
+  const json answer = {
+      {"workflow_run_id", id.value},
+      {"run_url", base.api + run_path},
+      {"html_url", base.web + "/" + name + "/actions/runs/" + std::to_string(id.value)}};
   co_return http::json_response(200, answer.dump());
 }
 

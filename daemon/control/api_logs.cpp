@@ -92,8 +92,8 @@ Piece read_piece(const storage::Layout& layout, core::JobId job, std::uint64_t f
   piece.text = reader->read_lines(first, lines - first, kPiece);
   const std::size_t end = piece.text.rfind('\n');
   piece.text.resize(end == std::string::npos ? piece.text.size() : end + 1);
-  piece.next = first + static_cast<std::uint64_t>(
-                           std::count(piece.text.begin(), piece.text.end(), '\n'));
+  piece.next =
+      first + static_cast<std::uint64_t>(std::count(piece.text.begin(), piece.text.end(), '\n'));
   if (piece.next == first) piece.next = first + 1;  // a line over the limit: its beginning
   return piece;
 }
@@ -101,16 +101,16 @@ Piece read_piece(const storage::Layout& layout, core::JobId job, std::uint64_t f
 }  // namespace
 
 async::Task<Response> Api::whole_log(core::JobId id) {
-  const auto job = co_await conductor_.db().read(
-      [&](Database& d) { return storage::find_job(d, id); });
+  const auto job =
+      co_await conductor_.db().read([&](Database& d) { return storage::find_job(d, id); });
   if (!job) {
     throw Exception(Errc::not_found,
                     "looking for job '" + std::to_string(id.value) + "': no such job");
   }
   const core::JobId owner = job->log_owner();
   http::StreamBody body = [this, owner](BodyWriter& writer) -> async::Task<> {
-    auto reader = co_await async::offload(
-        runtime_.pool(), [&] { return storage::LogReader::open(layout_, owner); });
+    auto reader = co_await async::offload(runtime_.pool(),
+                                          [&] { return storage::LogReader::open(layout_, owner); });
     if (!reader) co_return;
     const std::uint64_t end = reader->size().bytes;
     std::string piece(kPiece, '\0');
@@ -136,8 +136,8 @@ async::Task<Response> Api::own_job_log(Request& request) {
   if (!request.query_value("from") && !request.query_value("count")) {
     co_return co_await whole_log(id);
   }
-  const auto job = co_await conductor_.db().read(
-      [&](Database& d) { return storage::find_job(d, id); });
+  const auto job =
+      co_await conductor_.db().read([&](Database& d) { return storage::find_job(d, id); });
   if (!job) {
     throw Exception(Errc::not_found,
                     "looking for job '" + std::to_string(id.value) + "': no such job");
@@ -181,8 +181,8 @@ async::Task<Response> Api::run_log_stream(Request& request) {
 
 async::Task<Response> Api::job_log_stream(Request& request) {
   const core::JobId id{number_of(request.param("job"), "job")};
-  const auto job = co_await conductor_.db().read(
-      [&](Database& d) { return storage::find_job(d, id); });
+  const auto job =
+      co_await conductor_.db().read([&](Database& d) { return storage::find_job(d, id); });
   if (!job) {
     throw Exception(Errc::not_found,
                     "looking for job '" + std::to_string(id.value) + "': no such job");

@@ -91,8 +91,8 @@ async::Task<Response> Api::own_runs(Request& request) {
       page.size = std::min(100, limit - static_cast<int>(runs.size()));
       const auto list = storage::newest_runs(d, filter, page.size);
       for (const storage::Run& run : list) {
-        runs.push_back(own_run(
-            run, storage::find_repository(d, run.repo).value_or(storage::Repository())));
+        runs.push_back(
+            own_run(run, storage::find_repository(d, run.repo).value_or(storage::Repository())));
         filter.before = run.id;
       }
       more = list.size() == static_cast<std::size_t>(page.size);
@@ -111,7 +111,8 @@ async::Task<std::string> Api::run_json(core::RunId id, int attempt) {
       throw Exception(Errc::not_found,
                       "looking for run '" + std::to_string(id.value) + "': no such run");
     }
-    json made = own_run(*run, storage::find_repository(d, run->repo).value_or(storage::Repository()));
+    json made =
+        own_run(*run, storage::find_repository(d, run->repo).value_or(storage::Repository()));
     json jobs = json::array();
     for (const storage::Job& job : storage::jobs_of_run(d, id, attempt)) {
       jobs.push_back(own_job(job, storage::steps_of_job(d, job.id),
@@ -198,12 +199,10 @@ async::Task<Response> Api::own_deliveries(Request& request) {
 
 async::Task<Response> Api::own_status(Request&) {
   const auto load = conductor_.load();
-  const json answer = {{"version", proto::product_version()},
-                       {"jobs",
-                        {{"running", load.running},
-                         {"waiting", load.waiting},
-                         {"held", load.held}}},
-                       {"runs_waiting", load.runs_waiting}};
+  const json answer = {
+      {"version", proto::product_version()},
+      {"jobs", {{"running", load.running}, {"waiting", load.waiting}, {"held", load.held}}},
+      {"runs_waiting", load.runs_waiting}};
   co_return http::json_response(200, answer.dump());
 }
 

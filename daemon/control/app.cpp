@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/control/app.hpp"
 
+#include "core/base/files.hpp"
 #include "core/base/log.hpp"
 #include "core/base/text.hpp"
 #include "daemon/os/cgroup.hpp"

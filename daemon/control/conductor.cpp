@@ -361,7 +361,7 @@ async::Task<> Conductor::end_job(JobPointer job, Conclusion conclusion, std::str
       annotation.message = reason;
       add_annotation(d, job->id, annotation);
     }
-    if (channel) want_report(d, *channel, job->run->row, *find_job(d, job->id), url, now);
+    if (channel) want_report(d, *channel, job->run->row, *storage::find_job(d, job->id), url, now);
   };
   co_await insist("ending job", store);
   core::log::info(

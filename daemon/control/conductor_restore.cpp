@@ -23,7 +23,7 @@ struct Stored {
   std::vector<storage::Job> jobs;
 };
 
-std::optional<Stored> load(Database& d, core::RunId id) {
+std::optional<Stored> load_stored(Database& d, core::RunId id) {
   const auto row = storage::find_run(d, id);
   if (!row) return std::nullopt;
   Stored stored;
@@ -85,7 +85,7 @@ async::Task<> Conductor::restore() {
 }
 
 async::Task<> Conductor::restore_run(storage::Run row) {
-  const auto stored = co_await db_.read([&](Database& d) { return load(d, row.id); });
+  const auto stored = co_await db_.read([&](Database& d) { return load_stored(d, row.id); });
   if (!stored) co_return;
   std::shared_ptr<ActiveRun> run;
   std::string why;
@@ -151,7 +151,7 @@ void Conductor::restore_job(const RunPointer& run, const storage::Job& row) {
 async::Task<int> Conductor::rerun(core::RunId id, core::run::RerunScope scope, core::JobId job,
                                   std::string actor) {
   const std::string name = "run '" + std::to_string(id.value) + "'";
-  auto stored = co_await db_.read([&](Database& d) { return load(d, id); });
+  auto stored = co_await db_.read([&](Database& d) { return load_stored(d, id); });
   if (!stored) {
     throw core::Exception(core::Errc::not_found, "running " + name + " again: no such run");
   }

@@ -53,18 +53,21 @@ class Intake {
   async::Task<> process(const Item& item);
   async::Task<> process_event(const Item& item, core::workflow::Event event);
   async::Task<> finish(core::DeliveryId id, storage::DeliveryState state, std::string reason);
-  async::Task<> start_runs(storage::Delivery delivery, core::workflow::Event event);
-  async::Task<> rerun_check(core::DeliveryId id, proto::CheckRunRequest request, std::string actor);
-  async::Task<> rerun_suite(core::DeliveryId id, proto::CheckSuiteRequest request,
-                            std::string repository, std::string actor);
-  async::Task<storage::Repository> keep_repository(core::workflow::Repository repository,
+  async::Task<> rerun_check(const Item& item, const proto::CheckRunRequest& request);
+  async::Task<> rerun_commit(const Item& item, std::string head_sha);
+  async::Task<storage::Repository> keep_repository(const core::workflow::Repository& repository,
                                                    std::int64_t installation);
+  // Files of .github/workflows at `sha`, their texts in `sources` by path.
   async::Task<std::vector<core::run::WorkflowFile>> read_workflows(
       storage::Repository repo, std::string token, std::string sha,
       std::map<std::string, std::string>& sources);
-  // The sha a pull request's run is for: the merge commit, checked against its head.
-  async::Task<std::string> resolve_merge(storage::Repository repo, std::string token,
-                                         const core::workflow::PullRequest& pull);
+  async::Task<std::optional<core::workflow::Changes>> changed_files(
+      storage::Repository repo, std::string token, core::workflow::DiffRequest wanted,
+      std::string ref);
+  // Fills sha and head_commit_message of a pull request's event: the merge commit, checked
+  // against its head. False: there is none (a conflict).
+  async::Task<bool> resolve_pull(storage::Repository repo, std::string token,
+                                 core::workflow::Event& event);
 
   async::Runtime& runtime_;
   Conductor& conductor_;

@@ -8,26 +8,7 @@
 namespace gantry::daemon::control {
 namespace {
 
-using core::run::Conclusion;
 using storage::Database;
-
-Conclusion conclusion_of(proto::StepResult result) {
-  switch (result) {
-    case proto::StepResult::success:
-      return Conclusion::success;
-    case proto::StepResult::failure:
-      return Conclusion::failure;
-    case proto::StepResult::cancelled:
-      return Conclusion::cancelled;
-    case proto::StepResult::skipped:
-      return Conclusion::skipped;
-  }
-  return Conclusion::failure;
-}
-
-std::optional<Conclusion> conclusion_of(const std::optional<proto::StepResult>& result) {
-  return result ? std::optional(conclusion_of(*result)) : std::nullopt;
-}
 
 storage::AnnotationLevel level_of(proto::AnnotationLevel level) {
   switch (level) {
@@ -39,18 +20,6 @@ storage::AnnotationLevel level_of(proto::AnnotationLevel level) {
       return storage::AnnotationLevel::failure;
   }
   return storage::AnnotationLevel::failure;
-}
-
-core::run::StepStatus status_of(proto::StepStatus status) {
-  switch (status) {
-    case proto::StepStatus::queued:
-      return core::run::StepStatus::queued;
-    case proto::StepStatus::in_progress:
-      return core::run::StepStatus::in_progress;
-    case proto::StepStatus::completed:
-      return core::run::StepStatus::completed;
-  }
-  return core::run::StepStatus::queued;
 }
 
 // What one event does to the rows.
@@ -72,9 +41,9 @@ class Storing {
     storage::Step step;
     step.number = event.number;
     step.name = event.name;
-    step.status = status_of(event.status);
-    step.conclusion = conclusion_of(event.conclusion);
-    step.outcome = conclusion_of(event.outcome);
+    step.status = event.status;
+    step.conclusion = event.conclusion;
+    step.outcome = event.outcome;
     step.started_at = event.started_at;
     step.completed_at = event.completed_at;
     // The protocol counts lines from 1, rows from 0 with the end behind the last.
@@ -112,7 +81,7 @@ class Storing {
   void operator()(const proto::JobCompleted& event) {
     storage::JobChange change;
     change.status = core::run::JobStatus::completed;
-    change.conclusion = conclusion_of(event.conclusion);
+    change.conclusion = event.conclusion;
     change.details = event.reason;
     change.outputs = encode_outputs(event.outputs);
     if (change_job(d_, job_.id, change, now_) == storage::Change::refused) return;

@@ -84,16 +84,16 @@ std::string summary_of(Database& database, const storage::Job& job) {
   return core::cut_utf8(text, proto::kOutputLimitBytes, "\n\n(cut)");
 }
 
-proto::AnnotationLevel level_of(storage::AnnotationLevel level) {
+proto::ReportLevel level_of(storage::AnnotationLevel level) {
   switch (level) {
     case storage::AnnotationLevel::notice:
-      return proto::AnnotationLevel::notice;
+      return proto::ReportLevel::notice;
     case storage::AnnotationLevel::warning:
-      return proto::AnnotationLevel::warning;
+      return proto::ReportLevel::warning;
     case storage::AnnotationLevel::failure:
-      return proto::AnnotationLevel::failure;
+      return proto::ReportLevel::failure;
   }
-  return proto::AnnotationLevel::failure;
+  return proto::ReportLevel::failure;
 }
 
 proto::ReportAnnotation report_annotation(const storage::Annotation& row) {

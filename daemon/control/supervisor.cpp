@@ -46,13 +46,6 @@ async::Task<> wait_readable(const async::asio::any_io_executor& executor, int fd
                                  async::asio::use_awaitable);
 }
 
-std::string tail_of(const core::fs::path& file) {
-  const auto text = core::read_file_if_exists(file);
-  if (!text) return "";
-  const std::string_view trimmed = core::trim(*text);
-  return std::string(trimmed.substr(trimmed.size() > 500 ? trimmed.size() - 500 : 0));
-}
-
 }  // namespace
 
 Supervisor::Supervisor(async::Runtime& runtime, Conductor& conductor, storage::Layout layout,

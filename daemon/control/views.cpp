@@ -20,7 +20,9 @@ json exact_time_of(const std::optional<core::Timestamp>& time) {
 json word_of(const std::optional<core::run::Conclusion>& conclusion) {
   return conclusion ? json(core::run::to_string(*conclusion)) : json();
 }
-json word_of(core::run::Status status) { return core::run::to_string(status); }
+json word_of(core::run::Status status) {
+  return core::run::to_string(status);
+}
 
 std::string node_id(const char* kind, std::int64_t id) {
   return std::string(kind) + "_" + std::to_string(id);
@@ -28,17 +30,12 @@ std::string node_id(const char* kind, std::int64_t id) {
 
 json user(const std::string& login, const ViewBase& base) {
   const std::string url = base.api + "/users/" + login;
-  json made = {{"login", login},
-               {"id", 0},
-               {"node_id", node_id("U", 0)},
-               {"avatar_url", ""},
-               {"gravatar_id", ""},
-               {"url", url},
-               {"html_url", base.web + "/" + login},
-               {"type", "User"},
-               {"site_admin", false}};
-  for (const char* name : {"followers", "subscriptions", "organizations", "repos",
-                           "received_events"}) {
+  json made = {
+      {"login", login},     {"id", 0},    {"node_id", node_id("U", 0)},         {"avatar_url", ""},
+      {"gravatar_id", ""},  {"url", url}, {"html_url", base.web + "/" + login}, {"type", "User"},
+      {"site_admin", false}};
+  for (const char* name :
+       {"followers", "subscriptions", "organizations", "repos", "received_events"}) {
     made[std::string(name) + "_url"] = url + "/" + name;
   }
   made["following_url"] = url + "/following{/other_user}";
@@ -94,9 +91,9 @@ json github_repository(const storage::Repository& repo, const ViewBase& base) {
                {"fork", false},
                {"url", url},
                {"default_branch", repo.default_branch}};
-  for (const char* name : {"contributors", "deployments", "downloads", "events", "forks", "hooks",
-                           "languages", "merges", "stargazers", "subscribers", "subscription",
-                           "tags", "teams"}) {
+  for (const char* name :
+       {"contributors", "deployments", "downloads", "events", "forks", "hooks", "languages",
+        "merges", "stargazers", "subscribers", "subscription", "tags", "teams"}) {
     made[std::string(name) + "_url"] = url + "/" + name;
   }
   static const std::pair<const char*, const char*> kTemplates[] = {
@@ -123,7 +120,8 @@ json github_repository(const storage::Repository& repo, const ViewBase& base) {
       {"releases_url", "/releases{/id}"},
       {"statuses_url", "/statuses/{sha}"},
       {"trees_url", "/git/trees{/sha}"}};
-  for (const auto& [name, path] : kTemplates) made[name] = url + path;
+  for (const auto& [name, path] : kTemplates)
+    made[name] = url + path;
   return made;
 }
 
@@ -133,44 +131,44 @@ json github_run(const storage::Run& run, const storage::Repository& repo,
   const std::string workflow_url =
       repo_url(repo, base) + "/actions/workflows/" + std::to_string(run.workflow.value);
   const json repository = github_repository(repo, base);
-  return {{"id", run.id.value},
-          {"name", run.workflow_name},
-          {"node_id", node_id("WFR", run.id.value)},
-          {"check_suite_id", run.id.value},
-          {"check_suite_node_id", node_id("CS", run.id.value)},
-          {"head_branch", run.head_branch},
-          {"head_sha", run.head_sha},
-          {"path", workflow_path},
-          {"run_number", run.run_number},
-          {"run_attempt", run.attempt},
-          {"event", run.event},
-          {"display_title", run.display_title},
-          {"status", word_of(run.status)},
-          {"conclusion", word_of(run.conclusion)},
-          {"workflow_id", run.workflow.value},
-          {"url", url},
-          {"html_url", base.web + "/" + repo.full_name + "/actions/runs/" +
-                           std::to_string(run.id.value)},
-          {"pull_requests", pull_requests(run)},
-          {"created_at", core::to_iso8601(run.created_at)},
-          {"updated_at", core::to_iso8601(run.updated_at)},
-          {"run_started_at", core::to_iso8601(run.started_at.value_or(run.created_at))},
-          {"actor", user(run.actor, base)},
-          {"triggering_actor", user(run.triggering_actor, base)},
-          {"jobs_url", url + "/jobs"},
-          {"logs_url", url + "/logs"},
-          {"check_suite_url",
-           repo_url(repo, base) + "/check-suites/" + std::to_string(run.id.value)},
-          {"artifacts_url", url + "/artifacts"},
-          {"cancel_url", url + "/cancel"},
-          {"rerun_url", url + "/rerun"},
-          {"previous_attempt_url",
-           run.attempt > 1 ? json(url + "/attempts/" + std::to_string(run.attempt - 1)) : json()},
-          {"workflow_url", workflow_url},
-          {"head_commit", head_commit(run)},
-          {"repository", repository},
-          {"head_repository", repository},
-          {"referenced_workflows", json::array()}};
+  return {
+      {"id", run.id.value},
+      {"name", run.workflow_name},
+      {"node_id", node_id("WFR", run.id.value)},
+      {"check_suite_id", run.id.value},
+      {"check_suite_node_id", node_id("CS", run.id.value)},
+      {"head_branch", run.head_branch},
+      {"head_sha", run.head_sha},
+      {"path", workflow_path},
+      {"run_number", run.run_number},
+      {"run_attempt", run.attempt},
+      {"event", run.event},
+      {"display_title", run.display_title},
+      {"status", word_of(run.status)},
+      {"conclusion", word_of(run.conclusion)},
+      {"workflow_id", run.workflow.value},
+      {"url", url},
+      {"html_url",
+       base.web + "/" + repo.full_name + "/actions/runs/" + std::to_string(run.id.value)},
+      {"pull_requests", pull_requests(run)},
+      {"created_at", core::to_iso8601(run.created_at)},
+      {"updated_at", core::to_iso8601(run.updated_at)},
+      {"run_started_at", core::to_iso8601(run.started_at.value_or(run.created_at))},
+      {"actor", user(run.actor, base)},
+      {"triggering_actor", user(run.triggering_actor, base)},
+      {"jobs_url", url + "/jobs"},
+      {"logs_url", url + "/logs"},
+      {"check_suite_url", repo_url(repo, base) + "/check-suites/" + std::to_string(run.id.value)},
+      {"artifacts_url", url + "/artifacts"},
+      {"cancel_url", url + "/cancel"},
+      {"rerun_url", url + "/rerun"},
+      {"previous_attempt_url",
+       run.attempt > 1 ? json(url + "/attempts/" + std::to_string(run.attempt - 1)) : json()},
+      {"workflow_url", workflow_url},
+      {"head_commit", head_commit(run)},
+      {"repository", repository},
+      {"head_repository", repository},
+      {"referenced_workflows", json::array()}};
 }
 
 json github_job(const storage::Job& job, const std::vector<storage::Step>& steps,
@@ -219,17 +217,17 @@ json github_workflow(const storage::Workflow& workflow, const storage::Repositor
   const std::string url =
       repo_url(repo, base) + "/actions/workflows/" + std::to_string(workflow.id.value);
   const std::string file = workflow.path.substr(workflow.path.rfind('/') + 1);
-  return {{"id", workflow.id.value},
-          {"node_id", node_id("W", workflow.id.value)},
-          {"name", workflow.name},
-          {"path", workflow.path},
-          {"state", storage::to_string(workflow.state)},
-          {"created_at", core::to_iso8601(workflow.created_at)},
-          {"updated_at", core::to_iso8601(workflow.updated_at)},
-          {"url", url},
-          {"html_url", base.web + "/" + repo.full_name + "/actions/workflows/" + file},
-          {"badge_url", base.web + "/" + repo.full_name + "/actions/workflows/" + file +
-                            "/badge.svg"}};
+  return {
+      {"id", workflow.id.value},
+      {"node_id", node_id("W", workflow.id.value)},
+      {"name", workflow.name},
+      {"path", workflow.path},
+      {"state", storage::to_string(workflow.state)},
+      {"created_at", core::to_iso8601(workflow.created_at)},
+      {"updated_at", core::to_iso8601(workflow.updated_at)},
+      {"url", url},
+      {"html_url", base.web + "/" + repo.full_name + "/actions/workflows/" + file},
+      {"badge_url", base.web + "/" + repo.full_name + "/actions/workflows/" + file + "/badge.svg"}};
 }
 
 json own_run(const storage::Run& run, const storage::Repository& repo) {
