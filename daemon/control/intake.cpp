@@ -6,6 +6,7 @@
 #include "core/workflow/dispatch.hpp"
 #include "daemon/control/db_thread.hpp"
 #include "daemon/control/new_run.hpp"
+#include "storage/outbox.hpp"
 #include "storage/workflows.hpp"
 
 #include <algorithm>
