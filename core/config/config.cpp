@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+#include "core/config/config.hpp"
+
+#include "core/base/text.hpp"
+#include "core/config/reader.hpp"
+#include "core/yaml/node.hpp"
+
+#include <algorithm>
+
+namespace gantry::core::config {
+namespace {
+
+const std::vector<std::string> kNetworks = {"none", "internet", "host"};
+const std::vector<std::string> kUntrustedNetworks = {"none", "internet"};
+const std::vector<std::string> kOnStop = {"drain", "stop"};
+const std::vector<std::string> kLogLevels = {"error", "warn", "info", "debug"};
+
+bool is_http_url(const std::string& text) {
+  return text.starts_with("http://") || text.starts_with("https://");
+}
+
+void read_url(Section& section, std::string_view key, std::string& into) {
+  section.text(key, into);
+  while (into.ends_with('/'))
+    into.pop_back();
+  if (!into.empty() && !is_http_url(into)) {
+    section.state().error(section.position_of(key),
+                          "'" + std::string(key) + "' must be an http or https address",
+                          "for example https://ci.example.org");
+  }
+}
+
+void read_listen(Section& section, Listen& listen) {
+  section.texts("http", listen.http);
+  section.path("socket", listen.socket);
+  std::string mode;
+  section.text("socket_mode", mode);
+  if (!mode.empty()) {
+    std::size_t used = 0;
+    unsigned long value = 0;
+    const bool octal = mode.find_first_not_of("01234567") == std::string::npos && mode.size() <= 4;
+    if (octal) value = std::stoul(mode, &used, 8);
+    if (!octal || value > 0777) {
+      section.state().error(section.position_of("socket_mode"),
+                            "'listen.socket_mode' must be an octal mode", "for example \"0660\"");
+    }
+    listen.socket_mode = static_cast<unsigned>(value);
+  }
+  read_url(section, "public_url", listen.public_url);
+  section.path("api_tokens_file", listen.api_tokens_file);
+}
+
+void read_github(Section& section, GitHub& github) {
+  read_url(section, "api_url", github.api_url);
+  read_url(section, "server_url", github.server_url);
+  read_url(section, "clone_url", github.clone_url);
+  section.text("app_id", github.app_id);
+  section.path("private_key_file", github.private_key_file);
+  section.path("token_file", github.token_file);
+  section.paths("webhook_secret_files", github.webhook_secret_files);
+  section.path("ca_file", github.ca_file);
+  if (github.app_id.empty() != !github.private_key_file.has_value()) {
+    section.state().error(section.position_of("app_id"),
+                          "'github.app_id' and 'github.private_key_file' go together",
+                          "give both, or neither");
+  }
+}
+
+Repository read_repository(Section& section) {
+  Repository repository;
+  section.text("name", repository.name);
+  const std::size_t slash = repository.name.find('/');
+  if (slash == std::string::npos || slash == 0 || slash + 1 == repository.name.size() ||
+      repository.name.find('/', slash + 1) != std::string::npos) {
+    section.state().error(section.position_of("name"), "'repositories.name' must be owner/name",
+                          "owner/* allows every repository of an owner");
+  }
+  section.text("clone_url", repository.clone_url);
+  section.path("ssh_key_file", repository.ssh_key_file);
+  section.path("known_hosts_file", repository.known_hosts_file);
+  section.texts("workflows", repository.workflows);
+  section.path("vars_file", repository.vars_file);
+  section.path("secrets_file", repository.secrets_file);
+  return repository;
+}
+
+Label read_label(Section& section) {
+  Label label;
+  section.texts("names", label.names);
+  if (label.names.empty()) {
+    section.state().error(section.position_of("names"), "'labels.names' must have a name",
+                          "for example [ubuntu-latest, self-hosted]");
+  }
+  auto network = static_cast<std::size_t>(label.network);
+  section.word("network", kNetworks, network);
+  label.network = static_cast<Network>(network);
+  auto untrusted = static_cast<std::size_t>(label.untrusted_network);
+  section.word("untrusted_network", kUntrustedNetworks, untrusted);
+  label.untrusted_network = static_cast<Network>(untrusted);
+  return label;
+}
+
+void read_limits(Section& section, Limits& limits) {
+  std::int64_t jobs = limits.jobs, cpu = limits.cpu_percent, minutes = limits.timeout.count();
+  auto pids = static_cast<std::int64_t>(limits.pids);
+  section.number("jobs", jobs, 0, 10'000);
+  section.size("memory", limits.memory_bytes);
+  section.number("pids", pids, 0, 4'000'000);
+  section.number("cpu_percent", cpu, 0, 100'000);
+  section.size("output", limits.output_bytes);
+  section.size("disk", limits.disk_bytes);
+  section.number("timeout_minutes", minutes, 1, 60 * 24 * 35);
+  limits.jobs = static_cast<int>(jobs);
+  limits.pids = static_cast<std::uint64_t>(pids);
+  limits.cpu_percent = static_cast<unsigned>(cpu);
+  limits.timeout = std::chrono::minutes(minutes);
+}
+
+void read_all(Section& file, Config& config) {
+  file.path("state", config.state);
+  file.section("listen", [&](Section& section) { read_listen(section, config.listen); });
+  file.section("github", [&](Section& section) { read_github(section, config.github); });
+  file.sections("repositories",
+                [&](Section& section) { config.repositories.push_back(read_repository(section)); });
+  std::vector<Label> labels;
+  file.sections("labels", [&](Section& section) { labels.push_back(read_label(section)); });
+  if (!labels.empty()) config.labels = std::move(labels);
+  file.section("limits", [&](Section& section) { read_limits(section, config.limits); });
+  file.paths("read_only_mounts", config.read_only_mounts);
+  file.texts("path", config.path);
+  file.path("vars_file", config.vars_file);
+  file.path("secrets_file", config.secrets_file);
+  bool confine = config.confine_git == Confine::yes;
+  file.yes_no("confine_git", confine);
+  config.confine_git = confine ? Confine::yes : Confine::no;
+  auto on_stop = static_cast<std::size_t>(config.on_stop);
+  file.word("on_stop", kOnStop, on_stop);
+  config.on_stop = static_cast<OnStop>(on_stop);
+  std::int64_t drain = config.drain_timeout.count();
+  file.number("drain_seconds", drain, 0, 86'400);
+  config.drain_timeout = std::chrono::seconds(drain);
+  auto level = static_cast<std::size_t>(
+      std::find(kLogLevels.begin(), kLogLevels.end(), config.log_level) - kLogLevels.begin());
+  file.word("log_level", kLogLevels, level);
+  config.log_level = kLogLevels[level];
+  file.finish();
+}
+
+bool is_name(std::string_view name) {
+  if (name.empty() || (name.front() >= '0' && name.front() <= '9')) return false;
+  if (core::to_lower(name).starts_with("github_")) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+  });
+}
+
+Error bad_name(int line, std::string_view name) {
+  return Error{Errc::invalid,
+               "line " + std::to_string(line) + ": '" + std::string(name) +
+                   "' is no name; letters, digits and '_', not starting with a digit or GITHUB_"};
+}
+
+}  // namespace
+
+std::string_view to_string(Network network) {
+  switch (network) {
+    case Network::none:
+      return "none";
+    case Network::internet:
+      return "internet";
+    case Network::host:
+      return "host";
+  }
+  return "none";
+}
+
+const Repository* Config::find_repository(std::string_view full_name) const {
+  const Repository* of_owner = nullptr;
+  for (const Repository& repository : repositories) {
+    if (core::equals_ignoring_case(repository.name, full_name)) return &repository;
+    const std::string_view name = repository.name;
+    if (name.ends_with("/*") && full_name.size() >= name.size() &&
+        core::equals_ignoring_case(name.substr(0, name.size() - 1),
+                                   full_name.substr(0, name.size() - 1))) {
+      of_owner = &repository;
+    }
+  }
+  return of_owner;
+}
+
+Parsed parse_config(std::string_view text, const fs::path& base) {
+  Parsed parsed;
+  yaml::Document document = yaml::parse(text);
+  ReadState state;
+  state.diagnostics = std::move(document.diagnostics);
+  state.base = base;
+  Config config;
+  if (document.root) {
+    Section file(state, &*document.root, "");
+    read_all(file, config);
+  }
+  if (document.root && !yaml::has_errors(state.diagnostics)) parsed.config = std::move(config);
+  parsed.diagnostics = std::move(state.diagnostics);
+  std::stable_sort(parsed.diagnostics.begin(), parsed.diagnostics.end(),
+                   [](const auto& a, const auto& b) { return a.position < b.position; });
+  return parsed;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> parse_name_values(std::string_view text) {
+  std::vector<std::pair<std::string, std::string>> values;
+  // A mapping is told by its first meaningful line: NAME: against NAME=.
+  int number = 0;
+  bool is_yaml = false;
+  for (const std::string_view line : core::split(text, '\n')) {
+    const std::string_view trimmed = core::trim(line);
+    if (trimmed.empty() || trimmed.starts_with('#')) continue;
+    is_yaml = trimmed.find('=') == std::string_view::npos || trimmed.find(':') < trimmed.find('=');
+    break;
+  }
+  if (is_yaml) {
+    const yaml::Document document = yaml::parse(text);
+    if (!document.root || document.root->kind != yaml::NodeKind::mapping) {
+      return fail(Errc::invalid, "expected NAME=value lines or a YAML mapping");
+    }
+    for (const auto& [key, value] : document.root->entries) {
+      if (!is_name(key.text)) return fail(bad_name(key.position.line, key.text));
+      if (!value.is_scalar()) {
+        return fail(Errc::invalid, "line " + std::to_string(value.position.line) +
+                                       ": the value of '" + key.text + "' must be text");
+      }
+      values.emplace_back(key.text, value.kind == yaml::NodeKind::null ? "" : value.text);
+    }
+    return values;
+  }
+  for (std::string_view line : core::split(text, '\n')) {
+    ++number;
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    const std::string_view trimmed = core::trim(line);
+    if (trimmed.empty() || trimmed.starts_with('#')) continue;
+    const std::size_t equals = line.find('=');
+    if (equals == std::string_view::npos) {
+      return fail(Errc::invalid, "line " + std::to_string(number) + ": expected NAME=value");
+    }
+    const std::string_view name = core::trim(line.substr(0, equals));
+    if (!is_name(name)) return fail(bad_name(number, name));
+    values.emplace_back(name, line.substr(equals + 1));
+  }
+  return values;
+}
+
+}  // namespace gantry::core::config
