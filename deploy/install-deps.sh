@@ -8,7 +8,7 @@ set -eu
 usage="usage: deploy/install-deps.sh run|build|test"
 [ $# -eq 1 ] || { echo "$usage" >&2; exit 2; }
 
-run="bubblewrap slirp4netns git ca-certificates openssh-client"
+run="bubblewrap slirp4netns git ca-certificates openssh-client curl procps util-linux"
 build="g++ cmake ninja-build pkg-config ccache mold git libexpected-dev libyaml-dev libgit2-dev
   libspdlog-dev nlohmann-json3-dev libsqlite3-dev libssl-dev libseccomp-dev libzstd-dev libcli11-dev
   doctest-dev"

@@ -34,6 +34,7 @@ void add_watch(CLI::App& app, Global& global);     // watch.cpp
 void add_cancel(CLI::App& app, Global& global);    // actions.cpp
 void add_rerun(CLI::App& app, Global& global);     // actions.cpp
 void add_dispatch(CLI::App& app, Global& global);  // actions.cpp
+void add_delivery(CLI::App& app, Global& global);  // delivery.cpp
 void add_doctor(CLI::App& app, Global& global);    // doctor.cpp
 void add_hook(CLI::App& app, Global& global);      // hook.cpp
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// gantry doctor: what this machine can do for jobs, and how to mend what it cannot. Needs no gantryd.
+// gantry doctor: what this machine can do for jobs, and how to mend what it cannot. Needs no
+// gantryd.
+#include "daemon/os/doctor.hpp"
+
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/print.hpp"
-#include "daemon/os/doctor.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -37,9 +39,10 @@ int run(const Options& options) {
                     {"detail", check.detail},
                     {"remedy", check.remedy}});
     if (options.json) continue;
-    const std::string sign = check.state == os::Check::State::ok         ? paint(Colour::green, "✓")
-                             : check.state == os::Check::State::degraded ? paint(Colour::yellow, "!")
-                                                                         : paint(Colour::red, "X");
+    const std::string sign = check.state == os::Check::State::ok ? paint(Colour::green, "✓")
+                             : check.state == os::Check::State::degraded
+                                 ? paint(Colour::yellow, "!")
+                                 : paint(Colour::red, "X");
     std::printf("%s %s: %s\n", sign.c_str(), paint(Colour::bold, check.name).c_str(),
                 check.detail.c_str());
     if (!check.remedy.empty()) std::printf("    %s\n", check.remedy.c_str());

@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   add_cancel(app, global);
   add_rerun(app, global);
   add_dispatch(app, global);
+  add_delivery(app, global);
   add_doctor(app, global);
   add_hook(app, global);
   try {

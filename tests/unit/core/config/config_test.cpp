@@ -83,9 +83,9 @@ on_stop: stop
 TEST_CASE("config: every mistake is named at once, with its line and what to do") {
   CHECK(errors_of("sate: /x\nlimits:\n  jobs: many\n  memory: 2X\n"
                   "labels:\n  - {names: [], network: hos}\n") ==
+        "1: unknown key 'sate'; did you mean 'state'?\n"
         "3: 'limits.jobs' must be a whole number from 0 to 10000\n"
         "4: 'limits.memory' must be a size: bytes, or a number with K, M, G or T (512M)\n"
-        "1: unknown key 'sate'; did you mean 'state'?\n"
         "6: 'labels.names' must have a name; for example [ubuntu-latest, self-hosted]\n"
         "6: 'labels.network' must be one of none, internet, host; did you mean 'host'?\n");
 }

@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# From nothing to a finished run: installs what is missing, builds, starts gantryd on loopback,
+# mirrors a repository, delivers a signed push of its head, shows the run.
+#   deploy/quickstart.sh [REPOSITORY [WORKFLOW.yml]]   path or URL; default: this checkout
+#   deploy/quickstart.sh --stop                        ends the gantryd it left running
+# Environment: GANTRY_PORT (8480), GANTRY_QUICKSTART_STATE (where everything is kept).
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+die() { printf 'quickstart: %s\n' "$*" >&2; exit 1; }
+
+# Jobs never run as root: as root, everything but the installation is done by this user.
+if [ "$(id -u)" -eq 0 ]; then
+  user=gantry
+  id "$user" > /dev/null 2>&1 ||
+    useradd --system --home-dir /var/lib/gantry-quickstart --no-create-home --shell /usr/sbin/nologin "$user"
+  state=${GANTRY_QUICKSTART_STATE:-/var/lib/gantry-quickstart}
+  install -d -m 0700 -o "$user" -g "$user" "$state"
+  as() { runuser -u "$user" -- env HOME="$state" "$@"; }
+else
+  state=${GANTRY_QUICKSTART_STATE:-${XDG_STATE_HOME:-$HOME/.local/state}/gantry-quickstart}
+  mkdir -p -m 0700 "$state"
+  as() { "$@"; }
+fi
+pid_file=$state/gantryd.pid
+socket=$state/run/gantry.sock
+
+stop_daemon() {
+  [ -f "$pid_file" ] || return 0
+  local pid
+  pid=$(cat "$pid_file")
+  # Only what we started: the number may be another program's by now.
+  if [ "$(readlink "/proc/$pid/exe" 2>/dev/null | sed 's/ (deleted)$//')" = "$state/bin/gantryd" ]; then
+    kill "$pid"
+    for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+  fi
+  rm -f "$pid_file"
+}
+
+if [ "${1:-}" = --stop ]; then
+  stop_daemon
+  exit 0
+fi
+[ $# -le 2 ] || die "usage: deploy/quickstart.sh [REPOSITORY [WORKFLOW.yml]] | --stop"
+source=${1:-$here}
+workflow=${2:-}
+# Our own checkout has a light workflow made for this.
+if [ -z "$workflow" ] && [ "$(cd "$source" 2>/dev/null && pwd || true)" = "$here" ]; then
+  workflow=quickstart.yml
+fi
+
+"$here/deploy/install-deps.sh" build
+say "building (the first time takes some minutes)"
+cmake -S "$here" --preset release -DGANTRY_TESTS=OFF > "$state/configure.log" 2>&1 ||
+  { cat "$state/configure.log"; die "configuring failed"; }
+(cd "$here" && cmake --build --preset release --target gantryd gantry gantry-runner gantry-agent gantry-git)
+
+# Copied to where the daemon's user can read them, whatever the checkout's folder allows. A program
+# that runs is replaced, not written over.
+as mkdir -p "$state/bin" "$state/config"
+changed=
+for program in gantryd gantry gantry-runner gantry-agent gantry-git; do
+  if ! cmp -s "$here/build/release/bin/$program" "$state/bin/$program"; then
+    changed=yes
+    install -m 0755 "$here/build/release/bin/$program" "$state/bin/.$program.new"
+    mv -f "$state/bin/.$program.new" "$state/bin/$program"
+  fi
+done
+gantry() { as "$state/bin/gantry" --socket "$socket" "$@"; }
+
+say "what this machine can do"
+gantry doctor --state "$state" || die "this machine cannot run jobs yet; mend what is marked X above"
+
+if [ -d "$source" ]; then
+  source=$(cd "$source" && pwd)
+  name=$(basename "$source")
+else
+  name=$(basename "${source%.git}")
+fi
+name=quickstart/$(printf %s "$name" | tr -c 'A-Za-z0-9._-' '-')
+mirror=$state/repositories/$name.git
+say "mirroring $source"
+if [ -d "$source" ]; then
+  git -c safe.directory='*' -C "$source" rev-parse -q --verify 'HEAD^{commit}' > /dev/null ||
+    die "'$source' is not a git repository with a commit"
+fi
+mkdir -p "$(dirname "$mirror")"
+if [ -d "$mirror" ]; then
+  git -c safe.directory='*' --git-dir "$mirror" fetch -q --prune --force "$source" '+refs/heads/*:refs/heads/*' '+refs/tags/*:refs/tags/*'
+else
+  git -c safe.directory='*' clone -q --bare --no-hardlinks "$source" "$mirror"
+fi
+# The head that is checked out, also where it is on no branch.
+if [ -d "$source" ]; then
+  head=$(git -c safe.directory='*' -C "$source" rev-parse HEAD)
+  branch=$(git -c safe.directory='*' -C "$source" symbolic-ref -q --short HEAD || echo quickstart)
+  git -c safe.directory='*' --git-dir "$mirror" fetch -q --force "$source" "+HEAD:refs/heads/$branch"
+else
+  branch=$(git -c safe.directory='*' --git-dir "$mirror" symbolic-ref --short HEAD)
+  head=$(git -c safe.directory='*' --git-dir "$mirror" rev-parse "refs/heads/$branch")
+fi
+message=$(git -c safe.directory='*' --git-dir "$mirror" log -1 --format=%B "$head")
+[ "$(id -u)" -ne 0 ] || chown -R "$user:$user" "$state/repositories"
+git -c safe.directory='*' --git-dir "$mirror" ls-tree --name-only "$head" .github/workflows/ | grep -q . ||
+  die "'$source' has no .github/workflows at $head"
+
+secret=$state/config/webhook-secret
+[ -s "$secret" ] || (umask 077; head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' > "$secret")
+config=$state/config/gantry.yaml
+port=${GANTRY_PORT:-8480}
+cat > "$config.new" <<EOF
+# Made by deploy/quickstart.sh; every key is explained in config/gantry.yaml of the sources.
+state: $state
+listen: {http: ["127.0.0.1:$port"]}
+github: {webhook_secret_files: [$secret]}
+repositories:
+  - name: $name
+    clone_url: $mirror
+    workflows: [${workflow}]
+EOF
+if ! cmp -s "$config.new" "$config"; then changed=yes; fi
+mv "$config.new" "$config"
+[ "$(id -u)" -ne 0 ] || chown -R "$user:$user" "$state/config"
+
+running() { [ -S "$socket" ] && curl -sf --unix-socket "$socket" http://gantry/healthz > /dev/null; }
+if [ -n "$changed" ] || ! running; then
+  stop_daemon
+  say "starting gantryd on 127.0.0.1:$port, state in $state"
+  as setsid "$state/bin/gantryd" --config "$config" < /dev/null > "$state/gantryd.log" 2>&1 &
+  for _ in $(seq 100); do running && break; sleep 0.1; done
+  running || { cat "$state/gantryd.log"; die "gantryd did not start"; }
+  pgrep -f "^$state/bin/gantryd --config" | head -n 1 > "$pid_file"
+fi
+
+say "delivering a signed push of $branch at ${head:0:12}"
+delivery=$(gantry hook push --repo "$name" --ref "refs/heads/$branch" --after "$head" \
+  --default-branch "$branch" --message "$message" --secret-file "$secret")
+run=$(gantry delivery "$delivery" --wait --run-id) || exit 1
+gantry watch "$run"
+echo
+status=0
+gantry view "$run" --exit-status || status=$?
+cat <<EOF
+
+Where to look next:
+  $state/bin/gantry --socket $socket logs $run
+  $state/bin/gantry --socket $socket runs
+  curl --unix-socket $socket http://gantry/api/gantry/v1/runs/$run
+  $config (config), $state/gantryd.log (log); gantryd goes on: deploy/quickstart.sh --stop ends it
+EOF
+exit "$status"
