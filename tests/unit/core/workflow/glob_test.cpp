@@ -4,6 +4,8 @@
 #include <doctest.h>
 
 #include <chrono>
+#include <random>
+#include <regex>
 
 using namespace gantry::core;
 using namespace gantry::core::workflow;
@@ -157,4 +159,41 @@ TEST_CASE("glob: a hostile pattern against a long text takes time in proportion"
   const auto start = std::chrono::steady_clock::now();
   CHECK_FALSE(glob->matches(std::string(4000, 'a')));
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
+}
+
+TEST_CASE("glob: random patterns match what the same regular expression matches") {
+  struct Piece {
+    const char *glob, *regex;
+  };
+  const Piece pieces[] = {{"*", "[^/]*"},   {"**", ".*"},        {"**/", "(.*/)?"}, {"/", "/"},
+                          {"a", "a"},       {"b", "b"},          {"a?", "a?"},      {"b+", "b+"},
+                          {"[ab]", "[ab]"}, {"[a-c]+", "[a-c]+"}};
+  std::mt19937 random(7);
+  int matched = 0;
+  for (int round = 0; round < 400; ++round) {
+    std::string pattern, expression;
+    for (unsigned i = 0; i <= random() % 5; ++i) {
+      const Piece& piece = pieces[random() % std::size(pieces)];
+      // "*" and "**" next to each other would read as something else.
+      if (pattern.ends_with('*') && piece.glob[0] == '*') continue;
+      if (pattern.ends_with("**") && piece.glob[0] == '/') continue;
+      pattern += piece.glob;
+      expression += piece.regex;
+    }
+    const auto glob = Glob::compile(pattern);
+    REQUIRE(glob);
+    const std::regex regex(expression);
+    for (int i = 0; i < 40; ++i) {
+      std::string text;
+      for (unsigned length = static_cast<unsigned>(random() % 7); length > 0; --length) {
+        text += "abc/"[random() % 4];
+      }
+      CAPTURE(pattern);
+      CAPTURE(text);
+      const bool expected = std::regex_match(text, regex);
+      matched += expected ? 1 : 0;
+      CHECK(glob->matches(text) == expected);
+    }
+  }
+  CHECK(matched > 1000);
 }
