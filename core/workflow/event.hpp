@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Something that happened in a repository and may start workflows, as plain data. Made from a
-// webhook (proto/github_events) or a dispatch (core/workflow/dispatch); `sha` of a pull request is
-// filled by the caller once refs/pull/N/merge is resolved, `head_commit_message` once it is read.
+// webhook (proto/github_events) or a dispatch (core/workflow/dispatch). The caller fills what only
+// git knows: `sha` of a pull request (refs/pull/N/merge) and of a dispatch, `sha` and `head_sha` of
+// an annotated tag (peeled to the commit), `head_commit_message` of a pull request's head.
 #pragma once
 
 #include "core/expr/value.hpp"

@@ -10,6 +10,9 @@ expr::Value github_context(const Event& event, const RunFacts& facts) {
   const std::string ref_type = event.ref_type == RefType::tag      ? "tag"
                                : event.ref_type == RefType::branch ? "branch"
                                                                    : "";
+  const std::size_t scheme = facts.server_url.find("://");
+  const std::string host =
+      scheme == std::string::npos ? facts.server_url : facts.server_url.substr(scheme + 3);
   expr::Object github;
   github.set("actor", event.sender.login);
   github.set("actor_id", number(event.sender.id));
@@ -27,8 +30,7 @@ expr::Value github_context(const Event& event, const RunFacts& facts) {
   github.set("repository_id", number(repo.id));
   github.set("repository_owner", repo.owner);
   github.set("repository_owner_id", number(repo.owner_id));
-  github.set("repositoryUrl", "git://" + facts.server_url.substr(facts.server_url.find("//") + 2) +
-                                  "/" + repo.full_name + ".git");
+  github.set("repositoryUrl", "git://" + host + "/" + repo.full_name + ".git");
   github.set("retention_days", std::to_string(facts.retention_days));
   github.set("run_attempt", number(facts.run_attempt));
   github.set("run_id", number(facts.run_id));
