@@ -37,7 +37,7 @@ std::string unexpected_value(const Value& value) {
 
 Evaluated<Value> value_of(const Token& token, std::string_view key, const Job& job,
                           const expr::Environment& environment) {
-  auto value = evaluate_token(token, environment);
+  auto value = workflow::evaluate(token, environment);
   if (!value) return tl::unexpected(in_job(std::move(value.error()), key, job));
   return value;
 }
@@ -226,6 +226,10 @@ Evaluated<CreateLeg> plan_leg(const Job& job, const expr::Object& contexts,
 }
 
 }  // namespace
+
+yaml::Diagnostic diagnostic_at(yaml::Position position, std::string message) {
+  return {.position = position, .message = std::move(message), .kind = "expression"};
+}
 
 std::string plain_name(const Job& job) {
   return job.name.is_string() && !job.name.text.empty() ? job.name.text : job.id;

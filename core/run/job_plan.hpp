@@ -3,9 +3,13 @@
 #pragma once
 
 #include "core/run/run_machine.hpp"
-#include "core/run/token_values.hpp"
+#include "core/workflow/template_evaluator.hpp"
 
 namespace gantry::core::run {
+
+using workflow::Evaluated;
+
+yaml::Diagnostic diagnostic_at(yaml::Position position, std::string message);
 
 // What success(), failure() and cancelled() answer for one job.
 struct Ancestry {

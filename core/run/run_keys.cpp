@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The functions of run_machine.hpp that need no machine: keys of a whole workflow, reruns.
 #include "core/base/text.hpp"
+#include "core/run/job_plan.hpp"
 #include "core/run/run_machine.hpp"
-#include "core/run/token_values.hpp"
 
 #include <algorithm>
 #include <set>
@@ -74,7 +74,7 @@ std::vector<RecordedJob> keep_for_rerun(const workflow::Workflow& workflow,
 RunName run_name(const workflow::Workflow& workflow, const RunContexts& contexts) {
   RunName result{.name = default_name(workflow, contexts.github)};
   if (workflow.run_name.is_null()) return result;
-  const auto value = evaluate_token(workflow.run_name, environment_of(contexts));
+  const auto value = workflow::evaluate(workflow.run_name, environment_of(contexts));
   if (!value) {
     result.diagnostic = value.error();
     result.diagnostic->message = "Error when evaluating 'run-name'. " + value.error().message;
@@ -91,7 +91,7 @@ RunConcurrency run_concurrency(const workflow::Workflow& workflow, const RunCont
     diagnostic.message = "Error when evaluating 'concurrency'. " + diagnostic.message;
     return RunConcurrency{.diagnostic = std::move(diagnostic)};
   };
-  const auto value = evaluate_token(workflow.concurrency, environment_of(contexts));
+  const auto value = workflow::evaluate(workflow.concurrency, environment_of(contexts));
   if (!value) return refuse(value.error());
   auto concurrency = read_concurrency(*value);
   if (concurrency) return {.concurrency = *std::move(concurrency)};
