@@ -103,22 +103,18 @@ Job::~Job() {
 async::Task<> Job::run() {
   link_.on_cancel = [this] { cancel(CancelReason::requested); };
   link_.on_acknowledged = [this] { progress_.notify(); };
-  Step step;
-  step.number = 1;
-  step.name = "Set up job";
-  begin(step);
-  bool ready = false;
+  std::exception_ptr failure;
   try {
-    set_up();
-    ready = true;
-  } catch (const Exception& exception) {
-    fail_job(exception.what());
-    log_.say("##[error]" + failure_reason_);
+    co_await live();
+  } catch (const Exception&) {
+    failure = std::current_exception();
   }
-  log_.flush();
-  finish(step, ready ? Conclusion::success : Conclusion::failure,
-         ready ? Conclusion::success : Conclusion::failure);
-  if (ready) {
+  co_await tasks_.close();  // they use this object
+  if (failure) std::rethrow_exception(failure);
+}
+
+async::Task<> Job::live() {
+  if (prepare_all()) {
     tasks_.spawn("events of the sandbox", processes_.watch());
     tasks_.spawn("time of the job", watch_time());
     tasks_.spawn("progress of the log", report_progress());
@@ -126,12 +122,31 @@ async::Task<> Job::run() {
     try {
       co_await run_steps();
     } catch (const Exception& exception) {
-      fail_job(exception.what());
-      log_.say("##[error]" + failure_reason_);
+      say_failure(exception.what());
     }
   }
   complete();
-  co_await tasks_.close();
+}
+
+bool Job::prepare_all() {
+  Step step;
+  step.number = 1;
+  step.name = "Set up job";
+  begin(step);
+  Conclusion conclusion = Conclusion::failure;
+  try {
+    set_up();
+    conclusion = Conclusion::success;
+  } catch (const Exception& exception) {
+    say_failure(exception.what());
+  }
+  finish(step, conclusion, conclusion);
+  return conclusion == Conclusion::success;
+}
+
+void Job::say_failure(std::string_view reason) {
+  fail_job(reason);
+  log_.say("##[error]" + std::string(reason));
 }
 
 void Job::fail_job(std::string_view reason) {
@@ -280,10 +295,9 @@ void Job::complete() {
   proto::JobCompleted completed;
   Conclusion conclusion = Conclusion::success;
   try {
-    if (workflow_) completed.outputs = evaluate_outputs();
+    if (definition_ != nullptr) completed.outputs = evaluate_outputs();
   } catch (const Exception& exception) {
-    fail_job(exception.what());
-    log_.say("##[error]" + std::string(exception.what()));
+    say_failure(exception.what());
     conclusion = Conclusion::failure;
   }
   log_.say("Cleaning up orphan processes");

@@ -52,6 +52,9 @@ class Job {
   struct Background;  // what outlives its step: pipe and commands
 
   // job.cpp
+  async::Task<> live();
+  bool prepare_all();  // "Set up job"; false: there is nothing to run
+  void say_failure(std::string_view reason);
   void set_up();
   void complete();
   void start_sandbox();

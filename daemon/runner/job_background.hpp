@@ -9,8 +9,6 @@ namespace gantry::daemon::runner {
 struct Job::Background {
   StepCommands commands;
   OutputPump pump;
-  bool started = false;
-  bool is_done() const { return !started || pump.at_end(); }
 
   Background(const async::asio::any_io_executor& executor, JobState& state, JobLog& log,
              StepCommands::Report report, StepCommandsConfig config,

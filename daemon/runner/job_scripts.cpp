@@ -113,7 +113,6 @@ async::Task<Conclusion> Job::run_process(Step& step, StepRequest request) {
   Background& background = background_.back();
   const std::uint64_t oom_kills = processes_.sandbox().usage().oom_kills;
   request.stdout_fd = background.pump.write_fd();
-  background.started = true;
   tasks_.spawn("output of a step", background.pump.run());
   const ProcessEnd end = co_await processes_.run(request, judge, deadline);
   background.pump.close_write_end();

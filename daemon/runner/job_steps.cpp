@@ -70,6 +70,8 @@ async::Task<> Job::run_step(const core::workflow::Step& definition, int number) 
   step.number = number;
   step.definition = &definition;
   step.name = definition.id;
+  step.started_at = clock_.now();
+  step.lines_before = log_.lines();
   step.files = StepFiles::numbered(number, unique_);
   step.github = contexts_.github_of_step(definition.id, step.files);
   const core::Result<bool> runs = gave_up_ ? core::Result<bool>(false) : prepare(step);
@@ -97,7 +99,7 @@ async::Task<> Job::run_step(const core::workflow::Step& definition, int number) 
   note_step(step, outcome, conclusion);
   finish(step, outcome, conclusion);
   // A pipe that nobody holds has nothing more to tell.
-  background_.remove_if([](const Background& one) { return one.is_done(); });
+  background_.remove_if([](const Background& one) { return !one.pump.is_running(); });
 }
 
 void Job::note_step(const Step& step, Conclusion outcome, Conclusion conclusion) {

@@ -73,6 +73,9 @@ void OutputPump::drain() {
 }
 
 async::Task<> OutputPump::run() {
+  is_running_ = true;
+  const std::unique_ptr<bool, void (*)(bool*)> at_exit(&is_running_,
+                                                       [](bool* running) { *running = false; });
   boost::system::error_code ended;  // drain() may close the pipe while this waits
   while (!at_end_) {
     co_await read_end_.async_wait(asio::posix::descriptor_base::wait_read,

@@ -25,8 +25,9 @@ class OutputPump {
   int write_fd() const { return write_end_.get(); }
   void close_write_end() { write_end_.reset(); }
 
-  async::Task<> run();  // until nobody holds the pipe
-  void drain();         // takes what is in the pipe now
+  async::Task<> run();  // until nobody holds the pipe; this must live on until then
+  bool is_running() const { return is_running_; }
+  void drain();  // takes what is in the pipe now
   bool at_end() const { return at_end_; }
 
  private:
@@ -41,6 +42,7 @@ class OutputPump {
   std::unique_ptr<StepOutput> output_;
   std::function<void()> on_progress_;
   bool at_end_ = false;
+  bool is_running_ = false;
 };
 
 }  // namespace gantry::daemon::runner
