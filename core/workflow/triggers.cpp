@@ -108,8 +108,15 @@ Refusal check_skip_text(const EventTrigger& trigger, const Event& event) {
   return no(TriggerRule::skip_text, "", std::string(text), trigger.position);
 }
 
+const EventTrigger* trigger_of(const Workflow& workflow, const Event& event) {
+  for (const EventTrigger& trigger : workflow.on) {
+    if (trigger.event == event.name) return &trigger;
+  }
+  return nullptr;
+}
+
 Refusal check_all_but_paths(const Workflow& workflow, const Event& event) {
-  const EventTrigger* trigger = workflow.find_trigger(event.name);
+  const EventTrigger* trigger = trigger_of(workflow, event);
   if (trigger == nullptr) return no(TriggerRule::event_not_listed, "on", event.name, {});
   if (!event.workflow_file.empty() && event.workflow_file != workflow.file) {
     return no(TriggerRule::other_workflow, "", event.workflow_file, trigger->position);
@@ -162,7 +169,7 @@ std::string_view find_skip_text(std::string_view commit_message) {
 TriggerDecision decide_trigger(const Workflow& workflow, const Event& event,
                                const std::optional<Changes>& changes) {
   if (auto refusal = check_all_but_paths(workflow, event)) return *std::move(refusal);
-  const EventTrigger& trigger = *workflow.find_trigger(event.name);
+  const EventTrigger& trigger = *trigger_of(workflow, event);
   TriggerDecision yes{.starts = true, .position = trigger.position};
   if (!filters_paths(trigger, event)) return yes;
   if (!changes) {
@@ -178,7 +185,7 @@ TriggerDecision decide_trigger(const Workflow& workflow, const Event& event,
 
 std::optional<DiffRequest> needs_changed_files(const Workflow& workflow, const Event& event) {
   if (check_all_but_paths(workflow, event)) return std::nullopt;
-  if (!filters_paths(*workflow.find_trigger(event.name), event)) return std::nullopt;
+  if (!filters_paths(*trigger_of(workflow, event), event)) return std::nullopt;
   if (event.pull_request) {
     return DiffRequest{DiffForm::three_dot, event.pull_request->base_sha,
                        event.pull_request->head_sha};
