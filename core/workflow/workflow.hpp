@@ -51,6 +51,10 @@ struct Step {
   std::optional<Located<std::string>> uses;
   Token run;  // string or expression; null when `uses`
   Token with, env, shell, working_directory, timeout_minutes, continue_on_error;
+  // Background and parallel steps; Gantry reads them and says that it cannot carry them out.
+  Token background, cancel;
+  Token wait;                  // sequence of step ids, or true for all
+  std::vector<Step> parallel;  // instead of run or uses
 
   bool has_generated_id() const { return id.starts_with("__"); }
 };
@@ -61,7 +65,8 @@ struct Job {
   std::vector<Located<std::string>> needs;  // spelled as the needed job's id
   Token condition;                          // an expression, success() && … already added
   Token name, runs_on, strategy, env, defaults, outputs, timeout_minutes, cancel_timeout_minutes,
-      continue_on_error, concurrency, environment, container, services, permissions;
+      continue_on_error, concurrency, environment, container, services, permissions,
+      snapshot;
   std::vector<Step> steps;
   // A call of a reusable workflow instead of steps.
   std::optional<Located<std::string>> uses;
@@ -74,6 +79,7 @@ struct Workflow {
   Token run_name, permissions, env, defaults, concurrency;
   std::vector<EventTrigger> on;
   std::vector<Job> jobs;  // in file order
+  yaml::Position jobs_position;
 
   const Job* find_job(std::string_view id) const;  // ignoring case
   const EventTrigger* find_trigger(std::string_view event) const;
@@ -84,8 +90,12 @@ struct ParsedWorkflow {
   std::vector<yaml::Diagnostic> diagnostics;
 };
 
+// What the workflow asks for and Gantry cannot carry out yet, of kind "unsupported": an error where
+// it would change the meaning of a job, a warning for a trigger that merely never fires.
+std::vector<yaml::Diagnostic> unsupported(const Workflow& workflow);
+
 // Reads and checks a whole file; never throws on bad input, never stops at the first error.
-// Keys of the language that Gantry cannot carry out yet are diagnostics of kind "unsupported".
+// The diagnostics are sorted by position and include those of unsupported().
 ParsedWorkflow parse_workflow(std::string_view file, std::string_view text);
 
 }  // namespace gantry::core::workflow

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#include "core/workflow/converter.hpp"
+
+#include "core/base/text.hpp"
+
+namespace gantry::core::workflow {
+namespace {
+
+void take_jobs(const Token& jobs, Workflow& workflow, Diagnostics& diagnostics) {
+  for (const auto& [id, body] : jobs.entries) {
+    if (id.is_string()) workflow.jobs.push_back(convert_job(id, body, diagnostics));
+  }
+  for (Job& job : workflow.jobs) {
+    for (Located<std::string>& need : job.needs) {
+      if (const Job* found = workflow.find_job(need.value)) need.value = found->id;
+    }
+  }
+}
+
+}  // namespace
+
+const Job* Workflow::find_job(std::string_view id) const {
+  for (const Job& job : jobs) {
+    if (equals_ignoring_case(job.id, id)) return &job;
+  }
+  return nullptr;
+}
+
+const EventTrigger* Workflow::find_trigger(std::string_view event) const {
+  for (const EventTrigger& trigger : on) {
+    if (trigger.event == event) return &trigger;
+  }
+  return nullptr;
+}
+
+Workflow convert_workflow(const Token& root, std::string_view file, Diagnostics& diagnostics) {
+  Workflow workflow;
+  workflow.file = file;
+  workflow.name = file;
+  for (const auto& [key, value] : root.entries) {
+    if (key.text == "name" && value.is_string() && !value.text.empty()) {
+      workflow.name = value.text;
+    } else if (key.text == "run-name") {
+      workflow.run_name = value;
+    } else if (key.text == "permissions") {
+      workflow.permissions = value;
+    } else if (key.text == "env") {
+      workflow.env = value;
+    } else if (key.text == "defaults") {
+      workflow.defaults = value;
+    } else if (key.text == "concurrency") {
+      workflow.concurrency = value;
+      check_concurrency(value, diagnostics);
+    } else if (key.text == "on") {
+      workflow.on = convert_triggers(value);
+    } else if (key.text == "jobs") {
+      workflow.jobs_position = value.position;
+      take_jobs(value, workflow, diagnostics);
+    }
+  }
+  return workflow;
+}
+
+}  // namespace gantry::core::workflow

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// Token tree → Workflow, with what GitHub checks on the way. Takes trees that had errors: what does
+// not fit is left out. Used by parse_workflow and the loader of reusable workflows.
+#pragma once
+
+#include "core/expr/contexts.hpp"
+#include "core/workflow/workflow.hpp"
+
+#include <string_view>
+#include <vector>
+
+namespace gantry::core::workflow {
+
+using Diagnostics = std::vector<yaml::Diagnostic>;
+
+Workflow convert_workflow(const Token& root, std::string_view file, Diagnostics& diagnostics);
+
+// Parts, each in its own file.
+std::vector<EventTrigger> convert_triggers(const Token& on);
+Job convert_job(const Token& id, const Token& body, Diagnostics& diagnostics);
+std::vector<Step> convert_steps(const Token& steps, Diagnostics& diagnostics);
+// An `if`, for the places job_if and step_if.
+Token convert_condition(const Token& token, expr::Place place, Diagnostics& diagnostics);
+
+// Checks of one key that need no contexts; expressions are left for later.
+void check_strategy(const Token& strategy, Diagnostics& diagnostics);
+void check_concurrency(const Token& concurrency, Diagnostics& diagnostics);
+void check_runs_on(const Token& runs_on, Diagnostics& diagnostics);
+void check_container(const Token& container, Diagnostics& diagnostics);
+void check_services(const Token& services, Diagnostics& diagnostics);
+void check_snapshot(const Token& snapshot, Diagnostics& diagnostics);
+
+void add_error(Diagnostics& diagnostics, yaml::Position position, std::string message,
+               std::string kind, std::string hint = "");
+
+}  // namespace gantry::core::workflow

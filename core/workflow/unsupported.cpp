@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// One place that knows what Gantry cannot carry out yet; what is added to it leaves this file.
+#include "core/workflow/converter.hpp"
+
+#include <algorithm>
+
+namespace gantry::core::workflow {
+namespace {
+
+constexpr std::string_view kEvents[] = {"push", "pull_request", "workflow_dispatch"};
+constexpr std::string_view kAlternative = "run it without, or on GitHub";
+
+class Unsupported {
+ public:
+  Diagnostics run(const Workflow& workflow) {
+    for (const EventTrigger& trigger : workflow.on)
+      check_trigger(trigger);
+    check_queue(workflow.concurrency);
+    for (const Job& job : workflow.jobs)
+      check_job(job);
+    return std::move(found_);
+  }
+
+ private:
+  void refuse(yaml::Position position, const std::string& what) {
+    add_error(found_, position, what + " is not supported by Gantry yet", "unsupported",
+              std::string(kAlternative));
+  }
+
+  void refuse_key(const Token& token, const std::string& key) {
+    if (!token.is_null()) refuse(token.position, "'" + key + "'");
+  }
+
+  void check_trigger(const EventTrigger& trigger) {
+    if (std::find(std::begin(kEvents), std::end(kEvents), trigger.event) != std::end(kEvents)) {
+      return;
+    }
+    found_.push_back(
+        {trigger.position, yaml::Severity::warning,
+         "Gantry does not receive the event '" + trigger.event + "' yet: it starts no run",
+         "the other events of the file work", "unsupported"});
+  }
+
+  void check_queue(const Token& concurrency) {
+    const Token* queue = concurrency.find("queue");
+    if (queue != nullptr && queue->text == "max") refuse(queue->position, "'queue: max'");
+  }
+
+  void check_job(const Job& job) {
+    if (job.uses) refuse(job.uses->position, "Calling a reusable workflow");
+    refuse_key(job.container, "container");
+    refuse_key(job.services, "services");
+    refuse_key(job.environment, "environment");
+    refuse_key(job.snapshot, "snapshot");
+    check_queue(job.concurrency);
+    for (const Step& step : job.steps)
+      check_step(step);
+  }
+
+  void check_step(const Step& step) {
+    if (step.uses && !step.uses->value.starts_with("actions/checkout@")) {
+      add_error(found_, step.uses->position,
+                "The action '" + step.uses->value + "' is not supported by Gantry yet",
+                "unsupported", "only actions/checkout is; put the commands into a run step");
+    }
+    if (step.background.boolean) refuse(step.background.position, "'background'");
+    if (step.wait.kind == TokenKind::boolean) refuse_key(step.wait, "wait-all");
+    if (step.wait.kind == TokenKind::sequence) refuse_key(step.wait, "wait");
+    refuse_key(step.cancel, "cancel");
+    if (!step.parallel.empty()) refuse(step.position, "'parallel'");
+  }
+
+  Diagnostics found_;
+};
+
+}  // namespace
+
+std::vector<yaml::Diagnostic> unsupported(const Workflow& workflow) {
+  return Unsupported().run(workflow);
+}
+
+}  // namespace gantry::core::workflow
