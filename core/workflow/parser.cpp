@@ -4,24 +4,22 @@
 #include "core/workflow/reader.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace gantry::core::workflow {
 namespace {
 
 constexpr std::size_t kMaxResultBytes = std::size_t{10} << 20U;
 
-void append(Diagnostics& to, Diagnostics from) {
-  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
-}
-
-// By position; what two stages found alike is told once.
-void tidy(Diagnostics& diagnostics) {
-  std::stable_sort(diagnostics.begin(), diagnostics.end(),
-                   [](const auto& a, const auto& b) { return a.position < b.position; });
-  const auto alike = [](const auto& a, const auto& b) {
-    return a.position == b.position && a.message == b.message;
-  };
-  diagnostics.erase(std::unique(diagnostics.begin(), diagnostics.end(), alike), diagnostics.end());
+// What a later stage says of a place that is wrong already only follows from it.
+void append(Diagnostics& to, Diagnostics stage) {
+  std::set<yaml::Position> wrong;
+  for (const yaml::Diagnostic& known : to) {
+    if (known.severity == yaml::Severity::error) wrong.insert(known.position);
+  }
+  for (yaml::Diagnostic& diagnostic : stage) {
+    if (!wrong.contains(diagnostic.position)) to.push_back(std::move(diagnostic));
+  }
 }
 
 }  // namespace
@@ -39,11 +37,15 @@ ParsedWorkflow parse_workflow(std::string_view file, std::string_view text) {
               "10 MiB as GitHub counts; aliases count each time");
     return parsed;
   }
-  auto workflow = std::make_shared<Workflow>(convert_workflow(read.token, file, diagnostics));
-  check_needs(*workflow, diagnostics);
-  check_workflow(*workflow, diagnostics);
+  Diagnostics converted, checked;
+  auto workflow = std::make_shared<Workflow>(convert_workflow(read.token, file, converted));
+  append(diagnostics, std::move(converted));
+  check_needs(*workflow, checked);
+  check_workflow(*workflow, checked);
+  append(diagnostics, std::move(checked));
   append(diagnostics, unsupported(*workflow));
-  tidy(diagnostics);
+  std::stable_sort(diagnostics.begin(), diagnostics.end(),
+                   [](const auto& a, const auto& b) { return a.position < b.position; });
   if (!has_errors(diagnostics)) parsed.workflow = std::move(workflow);
   return parsed;
 }

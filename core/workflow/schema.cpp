@@ -103,7 +103,10 @@ class SchemaReader {
 
   void run() {
     while (at_ < tokens_.size()) {
+      // A later definition of a name takes the place of an earlier one.
       Definition& definition = get(take());
+      definition.contexts = 0;
+      definition.alternatives.clear();
       while (accept("@"))
         definition.contexts |= context_bit(take());
       expect("=");
@@ -252,6 +255,12 @@ Schema::Schema(std::string_view text) {
 
 const Schema& Schema::workflow() {
   static const Schema schema(std::string(kWorkflowGrammar) + std::string(kTriggerGrammar));
+  return schema;
+}
+
+const Schema& Schema::without_background_steps() {
+  static const Schema schema(std::string(kWorkflowGrammar) + std::string(kTriggerGrammar) +
+                             "step = run-step | action-step | parallel-step");
   return schema;
 }
 

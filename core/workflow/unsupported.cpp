@@ -8,7 +8,7 @@ namespace gantry::core::workflow {
 namespace {
 
 constexpr std::string_view kEvents[] = {"push", "pull_request", "workflow_dispatch"};
-constexpr std::string_view kAlternative = "run it without, or on GitHub";
+constexpr std::string_view kAlternative = "remove it, or run the job on GitHub";
 
 class Unsupported {
  public:
