@@ -91,9 +91,14 @@ Exception ended_error(const fs::path& mirror, os::Child& child, int errors) {
   const std::string how = os::to_string(child.wait());
   const std::string words = last_words(errors);
   if (words.starts_with("bwrap:")) {
-    return Exception(Errc::denied, "confining gantry-git: " + words +
-                                       "; allow user namespaces to this user, or set git.confine "
-                                       "to false");
+    const bool is_forbidden = words.find("namespace") != std::string::npos ||
+                              words.find("not permitted") != std::string::npos ||
+                              words.find("Permission denied") != std::string::npos;
+    return Exception(Errc::denied,
+                     "confining gantry-git: " + words +
+                         (is_forbidden ? "; allow user namespaces to this user, or set "
+                                         "git.confine to false"
+                                       : ""));
   }
   return Exception(Errc::unavailable, asking(mirror) + ": it ended in the middle (" + how + ")" +
                                           (words.empty() ? "" : ": " + words) +

@@ -15,12 +15,15 @@
 #include <exception>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace gantry::daemon::git {
 namespace {
 
 using core::UniqueFd;
+
+constexpr std::size_t kListingSize = 128;  // files a worker takes at once
 
 struct Folder {
   std::string path;  // relative; "" is the root
@@ -43,19 +46,46 @@ UniqueFd open_folder(int root, const std::string& path) {
   return fd;
 }
 
-std::vector<std::string> names_in(int folder, const std::string& path) {
+enum class Kind { folder, file, link, other };
+
+struct Name {
+  std::string name;
+  Kind kind = Kind::other;
+};
+
+Kind kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return Kind::folder;
+  if (S_ISREG(mode)) return Kind::file;
+  return S_ISLNK(mode) ? Kind::link : Kind::other;
+}
+
+struct stat status_of(int folder, const std::string& name, const std::string& path) {
+  struct stat status {};
+  if (::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    core::throw_errno("reading '" + join(path, name) + "'");
+  }
+  return status;
+}
+
+// Most file systems say with the name what it is, which saves a call for each.
+Kind kind_of(int folder, const dirent& entry, const std::string& path) {
+  if (entry.d_type == DT_UNKNOWN) return kind_of(status_of(folder, entry.d_name, path).st_mode);
+  return kind_of(static_cast<mode_t>(DTTOIF(entry.d_type)));
+}
+
+std::vector<Name> names_in(int folder, const std::string& path) {
   UniqueFd own(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!own) core::throw_errno("reading folder '" + path + "'");
   const std::unique_ptr<DIR, DirectoryCloser> directory(::fdopendir(own.get()));
   if (!directory) core::throw_errno("reading folder '" + path + "'");
   static_cast<void>(own.release());
-  std::vector<std::string> names;
+  std::vector<Name> names;
   for (;;) {
     errno = 0;
     const dirent* entry = ::readdir(directory.get());
     if (entry == nullptr) break;
     const std::string name = entry->d_name;
-    if (name != "." && name != "..") names.push_back(name);
+    if (name != "." && name != "..") names.push_back({name, kind_of(folder, *entry, path)});
   }
   if (errno != 0) core::throw_errno("reading folder '" + path + "'");
   return names;
@@ -74,8 +104,9 @@ struct Counters {
   std::atomic<std::uint64_t> reflinked = 0;
 };
 
-void copy_link(int from, int to, const std::string& name, const struct stat& status,
-               const std::string& path) {
+void copy_link(int from, int to, const std::string& name, const std::string& folder) {
+  const struct stat status = status_of(from, name, folder);
+  const std::string path = join(folder, name);
   std::string target(static_cast<std::size_t>(status.st_size) + 1, '\0');
   const ssize_t length = ::readlinkat(from, name.c_str(), target.data(), target.size());
   if (length < 0) core::throw_errno("reading link '" + path + "'");
@@ -86,8 +117,9 @@ void copy_link(int from, int to, const std::string& name, const struct stat& sta
   set_mtime(to, name.c_str(), status, path);
 }
 
-void copy_file(int from, int to, const std::string& name, const std::string& path,
+void copy_file(int from, int to, const std::string& name, const std::string& folder,
                Counters& counters) {
+  const std::string path = join(folder, name);
   const UniqueFd in(::openat(from, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   if (!in) core::throw_errno("opening '" + path + "'");
   struct stat status {};
@@ -139,7 +171,7 @@ class Copier {
  private:
   struct Listing {
     std::string folder;
-    std::vector<std::string> names;  // files and links
+    std::vector<Name> names;  // of what is no folder
   };
 
   void make_folder(const std::string& path, std::vector<std::string>& waiting) {
@@ -149,19 +181,18 @@ class Copier {
     if (::fstat(from.get(), &folder.status) != 0) core::throw_errno("reading '" + path + "'");
     folders_.push_back(folder);
     Listing listing{path, {}};
-    for (std::string& name : names_in(from.get(), path)) {
-      struct stat status {};
-      if (::fstatat(from.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        core::throw_errno("reading '" + join(path, name) + "'");
-      }
-      if (!S_ISDIR(status.st_mode)) {
-        listing.names.push_back(std::move(name));
+    for (Name& entry : names_in(from.get(), path)) {
+      if (entry.kind == Kind::folder) {
+        if (::mkdirat(to.get(), entry.name.c_str(), 0700) != 0) {
+          core::throw_errno("making folder '" + join(path, entry.name) + "'");
+        }
+        waiting.push_back(join(path, entry.name));
         continue;
       }
-      if (::mkdirat(to.get(), name.c_str(), 0700) != 0) {
-        core::throw_errno("making folder '" + join(path, name) + "'");
+      if (listing.names.size() == kListingSize) {
+        listings_.push_back(std::exchange(listing, Listing{path, {}}));
       }
-      waiting.push_back(join(path, name));
+      listing.names.push_back(std::move(entry));
     }
     if (!listing.names.empty()) listings_.push_back(std::move(listing));
   }
@@ -179,17 +210,9 @@ class Copier {
   void copy_listing(const Listing& listing) {
     const UniqueFd from = open_folder(from_.get(), listing.folder);
     const UniqueFd to = open_folder(to_.get(), listing.folder);
-    for (const std::string& name : listing.names) {
-      const std::string path = join(listing.folder, name);
-      struct stat status {};
-      if (::fstatat(from.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        core::throw_errno("reading '" + path + "'");
-      }
-      if (S_ISLNK(status.st_mode)) {
-        copy_link(from.get(), to.get(), name, status, path);
-      } else if (S_ISREG(status.st_mode)) {
-        copy_file(from.get(), to.get(), name, path, counters_);
-      }
+    for (const auto& [name, kind] : listing.names) {
+      if (kind == Kind::link) copy_link(from.get(), to.get(), name, listing.folder);
+      if (kind == Kind::file) copy_file(from.get(), to.get(), name, listing.folder, counters_);
     }
   }
 

@@ -7,10 +7,12 @@ namespace {
 using core::Errc;
 using core::Exception;
 
-Errc code_for(int code, int category) {
+Errc code_for(int code, int category, std::string_view why) {
   if (code == GIT_ENOTFOUND) return Errc::not_found;
   if (code == GIT_EAUTH || code == GIT_ECERTIFICATE) return Errc::denied;
   if (code == GIT_EINVALIDSPEC || code == GIT_EINVALID) return Errc::invalid;
+  // libgit2 keeps the status of an answer nowhere but in its words.
+  if (category == GIT_ERROR_HTTP && why.ends_with("status code: 404")) return Errc::not_found;
   switch (category) {
     case GIT_ERROR_NET:
     case GIT_ERROR_SSL:
@@ -37,7 +39,7 @@ void throw_git_error(int code, std::string_view doing) {
   const std::string why = last != nullptr
                               ? last->message
                               : "libgit2 gave up without a reason (" + std::to_string(code) + ")";
-  throw Exception(code_for(code, last != nullptr ? last->klass : GIT_ERROR_NONE),
+  throw Exception(code_for(code, last != nullptr ? last->klass : GIT_ERROR_NONE, why),
                   std::string(doing) + ": " + why);
 }
 
