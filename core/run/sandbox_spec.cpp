@@ -40,6 +40,8 @@ void add_etc(const HostRoot& host, const HostRootOptions& options, SandboxSpec& 
   const auto file = [&spec](std::string content, const char* path) {
     spec.mounts.push_back({Kind::file, std::move(content), path});
   };
+  for (const auto& copy : host.copies)
+    file(copy.content, copy.path.c_str());
   file(passwd(spec), "/etc/passwd");
   file(group(spec), "/etc/group");
   file(hosts(options.hostname), "/etc/hosts");
@@ -99,14 +101,10 @@ tl::unexpected<Error> refuse(const std::string& why) {
 const std::vector<std::string>& shareable_etc_names() {
   // Configuration that programs need to start or to verify TLS; nothing here holds a secret.
   static const std::vector<std::string> names = {
-      "alternatives",    "ca-certificates", "ca-certificates.conf",
-      "debian_version",  "fonts",           "java-11-openjdk",
-      "java-17-openjdk", "java-21-openjdk", "java-25-openjdk",
-      "ld.so.cache",     "ld.so.conf",      "ld.so.conf.d",
-      "localtime",       "lsb-release",     "magic",
-      "mime.types",      "os-release",      "pki/ca-trust",
-      "pki/tls/certs",   "protocols",       "services",
-      "ssl/certs",       "ssl/openssl.cnf", "terminfo",
+      "alternatives",    "debian_version",  "fonts",       "java-11-openjdk", "java-17-openjdk",
+      "java-21-openjdk", "java-25-openjdk", "ld.so.cache", "ld.so.conf",      "ld.so.conf.d",
+      "localtime",       "lsb-release",     "mime.types",  "os-release",      "pki/ca-trust",
+      "pki/tls/certs",   "protocols",       "services",    "ssl/certs",       "ssl/openssl.cnf",
       "timezone"};
   return names;
 }

@@ -48,8 +48,13 @@ struct HostRoot {
   };
   std::vector<Link> links;           // /bin, /lib… on a merged-usr host
   std::vector<std::string> folders;  // /usr, and /bin, /lib… where they are real folders
-  std::vector<std::string> etc;      // files and folders of /etc that hold no secrets
-  std::vector<std::string> masked;   // files of /proc that tell of the kernel or the host
+  std::vector<std::string> etc;      // folders and large files of /etc that hold no secrets
+  struct Copy {
+    std::string path;
+    std::string content;
+  };
+  std::vector<Copy> copies;         // small files of /etc: cheaper than a mount
+  std::vector<std::string> masked;  // files of /proc that tell of the kernel or the host
 };
 
 // Names below /etc a job may read, when they exist. Never the whole of /etc.

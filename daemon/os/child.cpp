@@ -4,7 +4,6 @@
 #include "core/base/error.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -139,20 +138,18 @@ Child::~Child() {
 void Child::end() noexcept {
   if (pid_ <= 0 || status_) return;
   if (!kill_group(SIGKILL)) kill(SIGKILL);
-  // By number, as long as it is ours to reap: a non-blocking pidfd would not wait.
   siginfo_t info{};
   while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) < 0 && errno == EINTR) {
   }
 }
 
+// Waiting goes by number, which is ours until it is reaped: a pidfd that Asio has made non-blocking
+// would not wait.
 ExitStatus Child::wait() {
   while (!status_) {
     siginfo_t info{};
-    if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED) == 0) {
+    if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED) == 0) {
       status_ = from_siginfo(info);
-    } else if (errno == EAGAIN) {  // Asio has made the pidfd non-blocking
-      pollfd ended{pidfd_.get(), POLLIN, 0};
-      ::poll(&ended, 1, -1);
     } else if (errno != EINTR) {
       core::throw_errno("waiting for process '" + std::to_string(pid_) + "'");
     }
@@ -163,8 +160,7 @@ ExitStatus Child::wait() {
 std::optional<ExitStatus> Child::try_wait() {
   if (status_) return status_;
   siginfo_t info{};
-  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG) != 0 &&
-      errno != EAGAIN) {
+  if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG) != 0) {
     core::throw_errno("waiting for process '" + std::to_string(pid_) + "'");
   }
   if (info.si_pid != 0) status_ = from_siginfo(info);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "core/base/files.hpp"
 #include "daemon/runner/sandbox/sandbox.hpp"
 
 #include <sys/stat.h>
@@ -27,6 +28,12 @@ bool is_readable(const std::string& path) {
   return ::access(path.c_str(), R_OK) == 0;
 }
 
+bool is_small_file(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_size <= (128 << 10) &&
+         is_readable(path);
+}
+
 }  // namespace
 
 core::run::HostRoot host_root() {
@@ -45,6 +52,8 @@ core::run::HostRoot host_root() {
     // A link into /usr stays one: cheaper than a mount, and it cannot lead to anything hidden.
     if (target.starts_with("/usr/") || target.starts_with("../usr/")) {
       host.links.push_back({path, target});
+    } else if (is_small_file(path)) {
+      host.copies.push_back({path, core::read_file(path)});
     } else if (is_readable(path)) {
       host.etc.push_back(path);
     }

@@ -14,6 +14,7 @@ HostRoot sample_host() {
   host.folders = {"/usr"};
   host.links = {{"/bin", "usr/bin"}};
   host.etc = {"/etc/ssl/certs"};
+  host.copies = {{"/etc/timezone", "Etc/UTC\n"}};
   host.masked = {"/proc/keys"};
   return host;
 }
@@ -35,14 +36,15 @@ std::string arguments_of(const SandboxSpec& spec, const SandboxFds& fds) {
 }  // namespace
 
 TEST_CASE("sandbox spec: the default root becomes these arguments") {
-  const SandboxFds fds{.files = {8, 9, 10, 11, 12, 13}, .seccomp = 5, .info = 6, .block = 7};
+  const SandboxFds fds{.files = {8, 9, 10, 11, 12, 13, 14}, .seccomp = 5, .info = 6, .block = 7};
   CHECK(arguments_of(host_root_sandbox(sample_host(), sample_options()), fds) ==
         "--unshare-all --unshare-user --as-pid-1 --die-with-parent --new-session --clearenv "
         "--cap-drop ALL --disable-userns --uid 1001 --gid 1001 --hostname gantry "
         "--ro-bind /usr /usr --symlink usr/bin /bin --ro-bind /etc/ssl/certs /etc/ssl/certs "
-        "--perms 0444 --file 8 /etc/passwd --perms 0444 --file 9 /etc/group "
-        "--perms 0444 --file 10 /etc/hosts --perms 0444 --file 11 /etc/hostname "
-        "--perms 0444 --file 12 /etc/nsswitch.conf --perms 0444 --file 13 /etc/resolv.conf "
+        "--perms 0444 --file 8 /etc/timezone "
+        "--perms 0444 --file 9 /etc/passwd --perms 0444 --file 10 /etc/group "
+        "--perms 0444 --file 11 /etc/hosts --perms 0444 --file 12 /etc/hostname "
+        "--perms 0444 --file 13 /etc/nsswitch.conf --perms 0444 --file 14 /etc/resolv.conf "
         "--ro-bind /opt /opt --proc /proc --ro-bind /dev/null /proc/keys --dev /dev --dir /run "
         "--bind /jobs/1/tmp /tmp --symlink ../tmp /var/tmp --bind /jobs/1/home /home/runner "
         "--remount-ro / --chdir /home/runner --seccomp 5 --info-fd 6 --block-fd 7 -- /agent");
@@ -52,8 +54,8 @@ TEST_CASE("sandbox spec: the network is shared only when it is the host's") {
   for (const Network network : {Network::none, Network::internet, Network::host}) {
     HostRootOptions options = sample_options();
     options.network = network;
-    const std::string args =
-        arguments_of(host_root_sandbox(sample_host(), options), {.files = {8, 9, 10, 11, 12, 13}});
+    const std::string args = arguments_of(host_root_sandbox(sample_host(), options),
+                                          {.files = {8, 9, 10, 11, 12, 13, 14}});
     CHECK((args.find("--share-net") != std::string::npos) == (network == Network::host));
   }
 }
