@@ -167,7 +167,6 @@ Result<std::vector<std::string>> bwrap_arguments(const SandboxSpec& spec, const 
   };
   option("--seccomp", fds.seccomp);
   option("--info-fd", fds.info);
-  option("--block-fd", fds.block);
   args.emplace_back("--");
   args.insert(args.end(), command.begin(), command.end());
   return args;

@@ -82,7 +82,6 @@ struct SandboxFds {
   std::vector<int> files;  // one for each Mount::Kind::file, in order, positioned at 0
   int seccomp = -1;
   int info = -1;
-  int block = -1;
 };
 
 // bwrap's arguments without "bwrap" itself; `command` runs as pid 1 of the sandbox. Refuses

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Sandbox by bubblewrap. The order at the start, none of it blocking: bwrap makes the namespaces
-// and mounts; where limits or internet are wanted it then waits on its block fd until its child
-// (known from the info fd) is in the control group and slirp4netns is ready; the agent says hello;
-// steps that were asked for meanwhile already wait in its socket.
+// and mounts and becomes the agent, which says hello. Where limits or internet are wanted, only
+// then is it put into its control group (its number is known from the info fd) and slirp4netns
+// started: earlier bwrap itself would still be at work on the loopback device. Steps that are asked
+// for meanwhile are held back. (bwrap's --block-fd is of no use: it does not tell when it waits.)
 #include "daemon/runner/sandbox/bubblewrap.hpp"
 
 #include "core/base/error.hpp"
@@ -41,8 +42,7 @@ constexpr int kControlTarget = 3;
 constexpr int kAgentTarget = 4;
 constexpr int kSeccompTarget = 5;
 constexpr int kInfoTarget = 6;
-constexpr int kBlockTarget = 7;
-constexpr int kFirstFileTarget = 8;
+constexpr int kFirstFileTarget = 7;
 
 UniqueFd memory_file(std::string_view content) {
   UniqueFd file(::memfd_create("gantry", MFD_CLOEXEC));
@@ -156,14 +156,11 @@ void Bubblewrap::launch(const core::run::SandboxSpec& spec) {
   core::run::SandboxFds fds;
   fds.seccomp = kSeccompTarget;
   core::Pipe info;
-  core::Pipe block;
   if (cgroup_ || network_wanted_) {
     info = core::make_pipe();
-    block = core::make_pipe();
     fds.info = kInfoTarget;
-    fds.block = kBlockTarget;
     options.fds.push_back({info.write.get(), kInfoTarget});
-    options.fds.push_back({block.read.get(), kBlockTarget});
+    control_.hold();
   }
   std::vector<UniqueFd> files;
   for (const core::run::Mount& mount : spec.mounts) {
@@ -184,7 +181,6 @@ void Bubblewrap::launch(const core::run::SandboxSpec& spec) {
 
   complaints_ = std::move(complaints.read);
   info_ = std::move(info.read);
-  block_ = std::move(block.write);
   make_nonblocking(complaints_);
   watch(control_.fd(), EPOLLIN);
   watch(complaints_.get(), EPOLLIN);
@@ -250,7 +246,7 @@ void Bubblewrap::handle(int fd) {
     const std::string problem = network_.take_result();
     if (problem.empty()) {
       watch(network_.log_fd(), EPOLLIN);
-      release_block();
+      become_ready();
     } else {
       give_up(problem);
     }
@@ -262,28 +258,33 @@ void Bubblewrap::handle(int fd) {
 
 void Bubblewrap::handle_info() {
   const bool open = drain(info_.get(), info_text_);
-  const pid_t child = child_pid_in(info_text_);
-  if (child == 0 && open) return;
+  agent_pid_ = child_pid_in(info_text_);
+  if (agent_pid_ == 0 && open) return;
   unwatch(info_.get());
   info_.reset();
-  if (child == 0) return;  // bwrap has failed; its end is on the way
+  if (agent_pid_ != 0 && greeted_) prepare();
+}
+
+// The agent is there and runs nothing yet.
+void Bubblewrap::prepare() {
   try {
-    if (cgroup_) cgroup_.add(child);
+    if (cgroup_) cgroup_.add(agent_pid_);
     if (network_wanted_) {
-      network_ = InternetAccess(child, config_.agent, config_.slirp4netns);
+      network_ = InternetAccess(agent_pid_, config_.agent, config_.slirp4netns);
       watch(network_.ready_fd(), EPOLLIN);
       return;
     }
   } catch (const Exception& e) {
     return give_up(e.what());
   }
-  release_block();
+  become_ready();
 }
 
-void Bubblewrap::release_block() {
-  if (!block_) return;
-  core::write_all(block_.get(), "x");
-  block_.reset();
+void Bubblewrap::become_ready() {
+  phase_ = Phase::running;
+  control_.release();
+  update_control_watch();
+  events_.emplace_back(SandboxReady());
 }
 
 // Ends the sandbox with this reason instead of what bwrap will say. Before the agent runs, bwrap
@@ -297,7 +298,6 @@ void Bubblewrap::give_up(const std::string& why) {
   }
   unwatch(control_.fd());
   control_.close();
-  block_.reset();
 }
 
 void Bubblewrap::update_control_watch() {
@@ -325,15 +325,19 @@ void Bubblewrap::handle_replies() {
 // False: not what an agent says at this point.
 bool Bubblewrap::accept(const agent::Reply& reply) {
   if (const auto* hello = std::get_if<agent::Hello>(&reply)) {
-    if (phase_ != Phase::starting) return false;
+    if (greeted_) return false;
+    greeted_ = true;
     if (hello->version != agent::kVersion) {
       give_up(std::string(kDoing) + ": the agent speaks version " + std::to_string(hello->version) +
               ", this runner " + std::to_string(agent::kVersion) +
               "; install both from one package");
       return true;
     }
-    phase_ = Phase::running;
-    events_.emplace_back(SandboxReady());
+    if (!cgroup_ && !network_wanted_) {
+      become_ready();
+    } else if (agent_pid_ != 0) {
+      prepare();
+    }
     return true;
   }
   if (phase_ != Phase::running) return false;
@@ -442,7 +446,6 @@ void Bubblewrap::end_everything() noexcept {
   phase_ = Phase::ended;
   if (control_.fd() >= 0) unwatch(control_.fd());
   control_.close();
-  block_.reset();
   if (bwrap_ && !bwrap_.status()) {
     pollfd ended{bwrap_.pidfd(), POLLIN, 0};
     if (::poll(&ended, 1, kCloseTimeoutMs) != 1) bwrap_.kill(SIGKILL);

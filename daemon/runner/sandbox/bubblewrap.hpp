@@ -38,7 +38,8 @@ class Bubblewrap final : public Sandbox {
   void handle_replies();
   void handle_end();
   bool accept(const proto::agent::Reply& reply);
-  void release_block();
+  void prepare();
+  void become_ready();
   void give_up(const std::string& why);
   void end_everything() noexcept;
 
@@ -52,7 +53,8 @@ class Bubblewrap final : public Sandbox {
   bool watching_for_room_ = false;
   InternetAccess network_;
   core::UniqueFd info_;
-  core::UniqueFd block_;
+  pid_t agent_pid_ = 0;  // in our pid namespace; known where limits or internet are wanted
+  bool greeted_ = false;
   core::UniqueFd complaints_;  // standard error of bwrap and the agent
   std::string info_text_;
   std::string complaint_;

@@ -25,7 +25,7 @@ ControlSocket::ControlSocket(core::UniqueFd& agent_end) {
 void ControlSocket::send(const proto::agent::Request& request, const std::vector<int>& fds) {
   Outgoing outgoing;
   outgoing.bytes = core::or_throw(proto::agent::encode(request), "talking to the sandbox");
-  if (waiting_.empty() && send_some(outgoing, fds)) return;
+  if (!held_ && waiting_.empty() && send_some(outgoing, fds)) return;
   if (outgoing.sent == 0) {
     for (const int fd : fds) {
       outgoing.fds.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
@@ -35,8 +35,13 @@ void ControlSocket::send(const proto::agent::Request& request, const std::vector
   waiting_.push_back(std::move(outgoing));
 }
 
+void ControlSocket::release() {
+  held_ = false;
+  flush();
+}
+
 void ControlSocket::flush() {
-  while (!waiting_.empty()) {
+  while (!held_ && !waiting_.empty()) {
     Outgoing& first = waiting_.front();
     std::vector<int> fds;
     for (const core::UniqueFd& fd : first.fds)

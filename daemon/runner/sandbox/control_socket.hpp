@@ -23,8 +23,11 @@ class ControlSocket {
   // Throws Exception for a frame that cannot be built. `fds` stay the caller's. Sent now as far as
   // possible, the rest by flush(). A socket whose other end is gone takes everything.
   void send(const proto::agent::Request& request, const std::vector<int>& fds = {});
+  // Keeps what is sent until release().
+  void hold() { held_ = true; }
+  void release();
   // True while something waits for room: flush() when the socket becomes writable.
-  bool wants_to_write() const { return !waiting_.empty(); }
+  bool wants_to_write() const { return !held_ && !waiting_.empty(); }
   void flush();
 
   enum class State { open, closed };
@@ -41,6 +44,7 @@ class ControlSocket {
   bool send_some(Outgoing& outgoing, const std::vector<int>& fds);
 
   core::UniqueFd fd_;
+  bool held_ = false;
   std::deque<Outgoing> waiting_;
   proto::agent::FrameBuffer incoming_{proto::agent::kMaxReplyBytes};
 };

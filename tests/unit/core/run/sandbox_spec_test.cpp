@@ -36,7 +36,7 @@ std::string arguments_of(const SandboxSpec& spec, const SandboxFds& fds) {
 }  // namespace
 
 TEST_CASE("sandbox spec: the default root becomes these arguments") {
-  const SandboxFds fds{.files = {8, 9, 10, 11, 12, 13, 14}, .seccomp = 5, .info = 6, .block = 7};
+  const SandboxFds fds{.files = {8, 9, 10, 11, 12, 13, 14}, .seccomp = 5, .info = 6};
   CHECK(arguments_of(host_root_sandbox(sample_host(), sample_options()), fds) ==
         "--unshare-all --unshare-user --as-pid-1 --die-with-parent --new-session --clearenv "
         "--cap-drop ALL --disable-userns --uid 1001 --gid 1001 --hostname gantry "
@@ -47,7 +47,7 @@ TEST_CASE("sandbox spec: the default root becomes these arguments") {
         "--perms 0444 --file 13 /etc/nsswitch.conf --perms 0444 --file 14 /etc/resolv.conf "
         "--ro-bind /opt /opt --proc /proc --ro-bind /dev/null /proc/keys --dev /dev --dir /run "
         "--bind /jobs/1/tmp /tmp --symlink ../tmp /var/tmp --bind /jobs/1/home /home/runner "
-        "--remount-ro / --chdir /home/runner --seccomp 5 --info-fd 6 --block-fd 7 -- /agent");
+        "--remount-ro / --chdir /home/runner --seccomp 5 --info-fd 6 -- /agent");
 }
 
 TEST_CASE("sandbox spec: the network is shared only when it is the host's") {
