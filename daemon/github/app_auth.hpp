@@ -52,7 +52,7 @@ struct TokenReply {
   MintedToken token;  // counts when the verdict is ok
 };
 
-// One raw exchange with the API: headers, base, version. Never throws for transport trouble.
+// One raw exchange with the API: headers, base, version. Throws http::TransportError.
 Task<proto::RestAnswer> exchange(http::Client& client, const ApiConfig& api,
                                  const proto::RestRequest& request, std::string_view authorization);
 
@@ -61,7 +61,7 @@ class AppAuth {
   AppAuth(http::Client& client, ApiConfig api, const AppConfig& app, const core::Clock& clock);
 
   // A token for `scope`, from the cache or fresh. Refusals are values: wrong permissions, suspended
-  // installation, GitHub away.
+  // installation. Throws http::TransportError.
   Task<TokenReply> token(proto::TokenScope scope);
   void forget(const proto::TokenScope& scope);  // after a 401
 

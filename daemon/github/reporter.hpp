@@ -27,7 +27,7 @@ struct Remote {
   bool uncertain = false;  // a write was begun and its answer never seen: look before writing
 };
 
-// The newest wanted state of one job.
+// The newest wanted state of one job. Its annotations only ever grow at the end.
 struct ReportItem {
   std::int64_t key = 0;      // the queue's own
   std::int64_t version = 0;  // grows whenever the wanted state changes
@@ -61,8 +61,8 @@ class ReportQueue {
 struct ReporterConfig {
   std::chrono::milliseconds first_retry{1'000};  // doubles, with jitter
   std::chrono::milliseconds longest_retry{300'000};
-  std::chrono::milliseconds write_gap{0};     // between writes of one lane
-  std::chrono::hours give_up_permission{72};  // how long a denied item is tried now and then
+  std::chrono::milliseconds write_gap{0};  // between writes of one lane
+  int permission_tries = 864;              // of a refused item, one each longest_retry: three days
 };
 
 class Reporter {
