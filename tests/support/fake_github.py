@@ -9,13 +9,15 @@ violation, which a test must treat as fatal. The control side, JSON in and out:
   GET  /_control/state          {requests, violations, check_runs, statuses, tokens_minted}
   POST /_control/fail           {match, mode, times, skip, status, headers, body, seconds}: the next
                                 `times` requests whose "METHOD path" matches the regex `match` fail;
-                                mode: status | reset_before | reset_after | status_after | slow
+                                mode: status | reset_before | reset_after | status_after |
+                                slow (before the write) | slow_after
   POST /_control/set            {clock_offset, permissions, suspended, token_delay}
   POST /_control/expire_tokens  every token is refused from now on
   POST /_control/clear          forget requests, violations and failures, keep the state
 """
 import argparse
 import base64
+import ctypes
 import email.utils
 import hashlib
 import http.server
@@ -435,6 +437,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         record["answer"] = status
         if mode == "reset_after":
             return self.reset()
+        if mode == "slow_after":
+            time.sleep(failure["seconds"])
         if mode == "status_after":
             status, value = failure["status"], {"message": "on demand, after the write"}
         return self.answer(status, value, headers)
@@ -511,9 +515,10 @@ def main():
     parser.add_argument("--personal-token", default="")
     parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args()
+    ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG: a test that crashes leaves nothing behind
     server = Server(("127.0.0.1", options.port), Handler)
     server.state, server.api = State(options), Api()
-    print(server.server_port, flush=True)
+    os.write(1, f"{server.server_port}\n".encode())  # in one piece, buffered or not
     server.serve_forever()
 
 
