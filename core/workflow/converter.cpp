@@ -52,6 +52,7 @@ Workflow convert_workflow(const Token& root, std::string_view file, Diagnostics&
       workflow.concurrency = value;
       check_concurrency(value, diagnostics);
     } else if (key.text == "on") {
+      workflow.on_position = value.position;
       workflow.on = convert_triggers(value);
     } else if (key.text == "jobs") {
       workflow.jobs_position = value.position;

@@ -79,7 +79,7 @@ struct Workflow {
   Token run_name, permissions, env, defaults, concurrency;
   std::vector<EventTrigger> on;
   std::vector<Job> jobs;  // in file order
-  yaml::Position jobs_position;
+  yaml::Position on_position, jobs_position;
 
   const Job* find_job(std::string_view id) const;  // ignoring case
   const EventTrigger* find_trigger(std::string_view event) const;
