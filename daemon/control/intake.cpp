@@ -186,6 +186,7 @@ async::Task<> Intake::process_event(const Item& item, Event event) {
       co_return;
     }
   }
+  if (event.ref_type == core::workflow::RefType::tag) co_await peel_tag(repo, token, event);
   // A fork's pull request runs the base branch's definition: its own could ask for anything.
   const bool from_fork = trust_of(event) == storage::Trust::untrusted;
   const std::string definition_sha = from_fork ? event.pull_request->base_sha : event.sha;

@@ -64,6 +64,8 @@ class Intake {
   async::Task<std::optional<core::workflow::Changes>> changed_files(
       storage::Repository repo, std::string token, core::workflow::DiffRequest wanted,
       std::string ref);
+  // An annotated tag's push names the tag object: sha and head_sha become its commit.
+  async::Task<> peel_tag(storage::Repository repo, std::string token, core::workflow::Event& event);
   // Fills sha and head_commit_message of a pull request's event: the merge commit, checked
   // against its head. False: there is none (a conflict).
   async::Task<bool> resolve_pull(storage::Repository repo, std::string token,

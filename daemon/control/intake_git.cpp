@@ -96,6 +96,17 @@ async::Task<std::optional<Changes>> Intake::changed_files(storage::Repository re
   co_return changes;
 }
 
+async::Task<> Intake::peel_tag(storage::Repository repo, std::string token, Event& event) {
+  git::Fetch fetch;
+  fetch.source = git_.source_of(repo, token);
+  co_await git_.call(repo, token, std::move(fetch));
+  git::Resolve resolve;
+  resolve.rev = event.sha;
+  const git::Commit commit = co_await git_.call(repo, token, std::move(resolve));
+  event.sha = commit.sha;
+  event.head_sha = commit.sha;
+}
+
 async::Task<bool> Intake::resolve_pull(storage::Repository repo, std::string token, Event& event) {
   const core::workflow::PullRequest& pull = *event.pull_request;
   const std::string number = std::to_string(pull.number);

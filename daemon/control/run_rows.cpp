@@ -151,6 +151,7 @@ std::vector<core::run::RecordedJob> recorded(const std::vector<storage::Job>& ro
     job.continue_on_error = plan.continue_on_error;
     job.conclusion = row->conclusion;
     job.name = row->name;
+    job.kept = row->origin.has_value();
     const Value outputs = parsed(row->outputs, "reading the outputs of a stored job");
     if (outputs.kind() == Kind::object) {
       for (const auto& [name, value] : outputs.object().entries()) {
