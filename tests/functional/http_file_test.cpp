@@ -94,7 +94,12 @@ TEST_CASE("files: a file of 512 MB passes both ends with flat memory") {
   };
   test::run(fetch(server, got));
   CHECK(got == size);
-  CHECK(resident_kib() - before < 16 * 1024);
+#ifdef __SANITIZE_ADDRESS__
+  const long limit_kib = 256 * 1024;  // freed memory is held back for a while
+#else
+  const long limit_kib = 16 * 1024;
+#endif
+  CHECK(resident_kib() - before < limit_kib);
 }
 
 TEST_CASE("files: one that shrinks while it is sent ends the connection instead of lying") {
