@@ -84,6 +84,8 @@ def problems(path: str):
             if names and not all(n.strip().startswith("&") or n.strip() == "this"
                                  for n in names.split(",")):
                 yield line, f"lambda captures by copy '[{names}]' in a statement with co_await"
+        if re.search(r"\?[^;]*\bco_await\b[^;]*:[^;]*\bco_await\b", without_lambdas(statement)):
+            yield line, "co_await in both arms of '?:': GCC 12 destroys the arm not taken"
         if "{" in without_lambdas(statement):
             yield line, "braces in a statement with co_await: use a named object and std::move"
 
