@@ -24,10 +24,9 @@ class NeedsCheck {
     const auto& jobs = workflow_.jobs;
     if (jobs.empty()) return;
     if (std::none_of(jobs.begin(), jobs.end(), [](const Job& job) { return job.needs.empty(); })) {
-      add_error(diagnostics_, workflow_.jobs_position,
-                "The workflow must contain at least one job with no dependencies.", "needs",
-                describe_cycle(jobs.front()));
-      return report_unknown();
+      return add_error(diagnostics_, workflow_.jobs_position,
+                       "The workflow must contain at least one job with no dependencies.", "needs",
+                       why_none_starts());
     }
     finish_what_can();
     for (const Job& job : jobs) {
@@ -62,12 +61,15 @@ class NeedsCheck {
     }
   }
 
-  void report_unknown() {
+  std::string why_none_starts() const {
     for (const Job& job : workflow_.jobs) {
       for (const auto& need : job.needs) {
-        if (find(need.value) == nullptr) unknown(job, need);
+        if (find(need.value) == nullptr) {
+          return "job '" + job.id + "' needs '" + need.value + "', which does not exist";
+        }
       }
     }
+    return describe_cycle(workflow_.jobs.front());
   }
 
   void unknown(const Job& job, const Located<std::string>& need) {

@@ -5,8 +5,6 @@
 #include "core/workflow/converter.hpp"
 #include "core/workflow/ids.hpp"
 
-#include <algorithm>
-
 namespace gantry::core::workflow {
 namespace {
 
@@ -43,13 +41,14 @@ void take_needs(Job& job, const Token& value) {
   }
 }
 
-void check_fields(const Job& job, Diagnostics& diagnostics) {
-  check_strategy(job.strategy, diagnostics);
-  check_runs_on(job.runs_on, diagnostics);
-  check_concurrency(job.concurrency, diagnostics);
-  check_container(job.container, diagnostics);
-  check_services(job.services, diagnostics);
-  check_snapshot(job.snapshot, diagnostics);
+// What GitHub checks of a key before a run, where it holds no expression.
+void check_field(std::string_view key, const Token& value, Diagnostics& diagnostics) {
+  if (key == "strategy") check_strategy(value, diagnostics);
+  if (key == "runs-on") check_runs_on(value, diagnostics);
+  if (key == "concurrency") check_concurrency(value, diagnostics);
+  if (key == "container") check_container(value, diagnostics);
+  if (key == "services") check_services(value, diagnostics);
+  if (key == "snapshot") check_snapshot(value, diagnostics);
 }
 
 }  // namespace
@@ -73,32 +72,27 @@ Token convert_condition(const Token& token, expr::Place place, Diagnostics& diag
   return condition;
 }
 
-Job convert_job(const Token& id, const Token& body, Diagnostics& diagnostics) {
+Job convert_job(const Token& id, Token body, Diagnostics& diagnostics) {
   Job job;
   job.id = id.text;
   job.position = id.position;
   const std::string problem = IdBuilder().add_given(id.text);
   if (!problem.empty() && !id.text.empty()) add_error(diagnostics, id.position, problem, "job");
-  Token condition;
-  const std::size_t before = diagnostics.size();
-  for (const auto& [key, value] : body.entries) {
+  job.condition = convert_condition({}, expr::Place::job_if, diagnostics);
+  for (auto& [key, value] : body.entries) {
     if (Token* field = field_of(job, key.text)) {
-      *field = value;
+      check_field(key.text, value, diagnostics);
+      *field = std::move(value);
     } else if (key.text == "if") {
-      condition = value;
+      job.condition = convert_condition(value, expr::Place::job_if, diagnostics);
     } else if (key.text == "needs") {
       take_needs(job, value);
     } else if (key.text == "steps") {
-      job.steps = convert_steps(value, diagnostics);
+      job.steps = convert_steps(std::move(value), diagnostics);
     } else if (key.text == "uses" && value.is_string()) {
-      job.uses = Located<std::string>{value.text, value.position};
+      job.uses = Located<std::string>{std::move(value.text), value.position};
     }
   }
-  job.condition = convert_condition(condition, expr::Place::job_if, diagnostics);
-  check_fields(job, diagnostics);
-  // GitHub checks key by key, so in the order of the file.
-  std::stable_sort(diagnostics.begin() + static_cast<std::ptrdiff_t>(before), diagnostics.end(),
-                   [](const auto& a, const auto& b) { return a.position < b.position; });
   return job;
 }
 

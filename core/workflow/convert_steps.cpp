@@ -18,16 +18,17 @@ class StepConverter {
  public:
   explicit StepConverter(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
 
-  std::vector<Step> run(const Token& tokens) {
+  std::vector<Step> run(Token& tokens) {
     std::vector<Step> steps = convert(tokens);
     generate_ids(steps);
     return steps;
   }
 
  private:
-  std::vector<Step> convert(const Token& tokens) {
+  std::vector<Step> convert(Token& tokens) {
     std::vector<Step> steps;
-    for (const Token& token : tokens.items) {
+    steps.reserve(tokens.items.size());
+    for (Token& token : tokens.items) {
       if (token.kind == TokenKind::mapping) steps.push_back(convert_step(token));
     }
     return steps;
@@ -37,15 +38,15 @@ class StepConverter {
     add_error(diagnostics_, token.position, std::move(message), "step");
   }
 
-  Step convert_step(const Token& token) {
+  Step convert_step(Token& token) {
     Step step;
     step.position = token.position;
     Token condition;
-    for (const auto& [key, value] : token.entries) {
+    for (auto& [key, value] : token.entries) {
       if (Token* field = field_of(step, key.text)) {
-        *field = value;
+        *field = std::move(value);
       } else if (key.text == "if") {
-        condition = value;
+        condition = std::move(value);
       } else if (key.text == "id") {
         take_id(step, value);
       } else if (key.text == "uses" && value.is_string()) {
@@ -158,7 +159,7 @@ class StepConverter {
 
 }  // namespace
 
-std::vector<Step> convert_steps(const Token& steps, Diagnostics& diagnostics) {
+std::vector<Step> convert_steps(Token steps, Diagnostics& diagnostics) {
   return StepConverter(diagnostics).run(steps);
 }
 

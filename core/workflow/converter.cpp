@@ -6,9 +6,11 @@
 namespace gantry::core::workflow {
 namespace {
 
-void take_jobs(const Token& jobs, Workflow& workflow, Diagnostics& diagnostics) {
-  for (const auto& [id, body] : jobs.entries) {
-    if (id.is_string()) workflow.jobs.push_back(convert_job(id, body, diagnostics));
+void take_jobs(Token& jobs, Workflow& workflow, Diagnostics& diagnostics) {
+  workflow.jobs.reserve(jobs.entries.size());
+  for (auto& [id, body] : jobs.entries) {
+    if (!id.is_string()) continue;
+    workflow.jobs.push_back(convert_job(id, std::move(body), diagnostics));
   }
   for (Job& job : workflow.jobs) {
     for (Located<std::string>& need : job.needs) {
@@ -33,24 +35,24 @@ const EventTrigger* Workflow::find_trigger(std::string_view event) const {
   return nullptr;
 }
 
-Workflow convert_workflow(const Token& root, std::string_view file, Diagnostics& diagnostics) {
+Workflow convert_workflow(Token root, std::string_view file, Diagnostics& diagnostics) {
   Workflow workflow;
   workflow.file = file;
   workflow.name = file;
-  for (const auto& [key, value] : root.entries) {
+  for (auto& [key, value] : root.entries) {
     if (key.text == "name" && value.is_string() && !value.text.empty()) {
       workflow.name = value.text;
     } else if (key.text == "run-name") {
-      workflow.run_name = value;
+      workflow.run_name = std::move(value);
     } else if (key.text == "permissions") {
-      workflow.permissions = value;
+      workflow.permissions = std::move(value);
     } else if (key.text == "env") {
-      workflow.env = value;
+      workflow.env = std::move(value);
     } else if (key.text == "defaults") {
-      workflow.defaults = value;
+      workflow.defaults = std::move(value);
     } else if (key.text == "concurrency") {
-      workflow.concurrency = value;
       check_concurrency(value, diagnostics);
+      workflow.concurrency = std::move(value);
     } else if (key.text == "on") {
       workflow.on_position = value.position;
       workflow.on = convert_triggers(value);

@@ -13,12 +13,12 @@ namespace gantry::core::workflow {
 
 using Diagnostics = std::vector<yaml::Diagnostic>;
 
-Workflow convert_workflow(const Token& root, std::string_view file, Diagnostics& diagnostics);
+Workflow convert_workflow(Token root, std::string_view file, Diagnostics& diagnostics);
 
 // Parts, each in its own file.
 std::vector<EventTrigger> convert_triggers(const Token& on);
-Job convert_job(const Token& id, const Token& body, Diagnostics& diagnostics);
-std::vector<Step> convert_steps(const Token& steps, Diagnostics& diagnostics);
+Job convert_job(const Token& id, Token body, Diagnostics& diagnostics);
+std::vector<Step> convert_steps(Token steps, Diagnostics& diagnostics);
 // An `if`, for the places job_if and step_if.
 Token convert_condition(const Token& token, expr::Place place, Diagnostics& diagnostics);
 

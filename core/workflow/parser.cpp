@@ -38,7 +38,8 @@ ParsedWorkflow parse_workflow(std::string_view file, std::string_view text) {
     return parsed;
   }
   Diagnostics converted, checked;
-  auto workflow = std::make_shared<Workflow>(convert_workflow(read.token, file, converted));
+  auto workflow =
+      std::make_shared<Workflow>(convert_workflow(std::move(read.token), file, converted));
   append(diagnostics, std::move(converted));
   check_needs(*workflow, checked);
   check_workflow(*workflow, checked);

@@ -77,16 +77,20 @@ class Loader {
       add(file, limit("Maximum object size exceeded"));
       return false;
     }
-    // GitHub ends reading at a scalar that it cannot type.
-    for (yaml::Diagnostic& diagnostic : read.diagnostics) {
+    // GitHub ends reading at a scalar that it cannot type, and tells the first error of a scalar.
+    const yaml::Diagnostic* last = nullptr;
+    for (const yaml::Diagnostic& diagnostic : read.diagnostics) {
       const bool before = document.diagnostics.empty() ||
                           diagnostic.position < document.diagnostics.front().position;
-      if (before) add(file, std::move(diagnostic));
+      const bool same_scalar = last != nullptr && last->position == diagnostic.position &&
+                               last->kind == "expression" && diagnostic.kind == "expression";
+      if (before && !same_scalar) add(file, diagnostic);
+      last = &diagnostic;
     }
     if (!document.diagnostics.empty()) add(file, std::move(document.diagnostics.front()));
     if (!fine()) return false;
     Diagnostics diagnostics;
-    loaded.workflow = convert_workflow(read.token, name, diagnostics);
+    loaded.workflow = convert_workflow(std::move(read.token), name, diagnostics);
     if (diagnostics.empty()) check_needs(loaded.workflow, diagnostics);
     add_all(file, std::move(diagnostics));
     return fine();

@@ -13,17 +13,27 @@ namespace {
 
 constexpr std::size_t kMaxGroupLength = 400;
 
-const Token& token_at(const Token& token, const std::vector<std::string>& path) {
-  const Token* at = &token;
-  for (const std::string& part : path) {
-    const Token* next = at->find(part);
+// Where the problem with what `path` leads to lies: a key of exclude itself, else the value.
+yaml::Position position_of(const Token& strategy, const StrategyProblem& problem) {
+  constexpr std::size_t kExcludeKey = 4;  // matrix, exclude, index, key
+  const Token* at = &strategy;
+  for (std::size_t i = 0; i < problem.path.size(); ++i) {
+    const std::string& part = problem.path[i];
+    const Token* next = nullptr;
+    for (const auto& [key, value] : at->entries) {
+      if (!equals_ignoring_case(key.text, part)) continue;
+      if (i + 1 == kExcludeKey) return key.position;
+      next = &value;
+    }
     std::size_t index = 0;
     const auto [end, code] = std::from_chars(part.data(), part.data() + part.size(), index);
-    if (code == std::errc() && index < at->items.size()) next = &at->items[index];
+    if (next == nullptr && code == std::errc() && index < at->items.size()) {
+      next = &at->items[index];
+    }
     if (next == nullptr) break;
     at = next;
   }
-  return *at;
+  return at->position;
 }
 
 // A matrix of which parts are only known later.
@@ -96,7 +106,7 @@ void check_strategy(const Token& strategy, Diagnostics& diagnostics) {
   const auto value = evaluate(strategy, nothing);
   if (!value) return diagnostics.push_back(value.error());
   for (const StrategyProblem& problem : expand_strategy(*value).problems) {
-    add_error(diagnostics, token_at(strategy, problem.path).position, problem.message, "matrix");
+    add_error(diagnostics, position_of(strategy, problem), problem.message, "matrix");
   }
 }
 

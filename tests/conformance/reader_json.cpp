@@ -113,6 +113,7 @@ class Writer {
     }
     object.set("jobs", Array());
     if (callee == nullptr) return object;
+    object.set("ref", text(callee->workflow.file, job.uses->position));  // in full
     file_ = callee->file;
     add_permissions(object, callee->permissions);
     const EventTrigger* trigger = callee->workflow.find_trigger("workflow_call");
