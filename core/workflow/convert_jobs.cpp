@@ -51,9 +51,23 @@ void check_field(std::string_view key, const Token& value, Diagnostics& diagnost
   if (key == "snapshot") check_snapshot(value, diagnostics);
 }
 
+// success(): parsed once, shared by every job and step without an `if`.
+const Token& default_condition() {
+  static const Token token = [] {
+    Token made;
+    made.kind = TokenKind::expression;
+    auto parsed = expr::parse("success()", expr::scope_of(expr::Place::step_if));
+    made.text = parsed->text();
+    made.expression = std::make_shared<const expr::Expression>(std::move(*parsed));
+    return made;
+  }();
+  return token;
+}
+
 }  // namespace
 
 Token convert_condition(const Token& token, expr::Place place, Diagnostics& diagnostics) {
+  if (token.is_null()) return default_condition();
   Token condition;
   condition.kind = TokenKind::expression;
   condition.position = token.position;

@@ -118,6 +118,28 @@ std::string expectation(const Definition& definition, std::string_view given) {
   return kinds.empty() ? "" : "expected " + join(kinds, " or ");
 }
 
+// The keys of one mapping so far, in lower case. Few keys, the rule, cost no table.
+class SeenKeys {
+ public:
+  bool add(std::string key) {
+    if (contains(key)) return false;
+    if (few_.size() < kFew) {
+      few_.push_back(std::move(key));
+    } else {
+      many_.insert(std::move(key));
+    }
+    return true;
+  }
+  bool contains(const std::string& key) const {
+    return std::find(few_.begin(), few_.end(), key) != few_.end() || many_.contains(key);
+  }
+
+ private:
+  static constexpr std::size_t kFew = 16;
+  std::vector<std::string> few_;
+  std::unordered_set<std::string> many_;
+};
+
 class Reader {
  public:
   explicit Reader(const Schema& schema) : any_(schema.definition("any")) {}
@@ -179,7 +201,7 @@ class Reader {
     if (candidates.empty()) {
       return error(node.position, "A mapping was not expected", expectation(definition, ""));
     }
-    std::unordered_set<std::string> seen;
+    SeenKeys seen;
     bool has_expression_key = false;
     token.entries.reserve(node.entries.size());
     for (const auto& [key_node, value_node] : node.entries) {
@@ -191,7 +213,7 @@ class Reader {
       }
       key.text = literal_text(key);
       key.kind = TokenKind::string;
-      if (!seen.insert(to_lower(key.text)).second) {
+      if (!seen.add(to_lower(key.text))) {
         error(key.position, "'" + key.text + "' is already defined",
               "keys are compared ignoring case");
         continue;
@@ -271,8 +293,7 @@ class Reader {
               join(deciding, ", "));
   }
 
-  void require(const yaml::Node& node, const Definition& mapping,
-               const std::unordered_set<std::string>& seen) {
+  void require(const yaml::Node& node, const Definition& mapping, const SeenKeys& seen) {
     for (const Property& property : mapping.properties) {
       if (!property.required || seen.contains(to_lower(property.name))) continue;
       error(node.position, "Required property is missing: " + property.name);

@@ -36,8 +36,20 @@ yaml::Position position_of(const Token& strategy, const StrategyProblem& problem
   return at->position;
 }
 
-// A matrix of which parts are only known later.
-void check_open_matrix(const Token& matrix, Diagnostics& diagnostics) {
+// Vectors alone, too few combinations to pass the limit: nothing to find by expanding them.
+bool is_plain_product(const Token& matrix) {
+  std::size_t product = 1;
+  for (const auto& [key, value] : matrix.entries) {
+    if (key.text == "include" || key.text == "exclude") return false;
+    if (value.kind != TokenKind::sequence) return false;
+    product *= std::min(value.items.size(), kMaxLegs + 1);
+    if (product > kMaxLegs) return false;
+  }
+  return true;
+}
+
+// Also where parts are only known later.
+void check_vectors(const Token& matrix, Diagnostics& diagnostics) {
   bool has_vector = false;
   for (const auto& [key, value] : matrix.entries) {
     if (key.is_string() && key.text == "exclude") continue;
@@ -101,7 +113,9 @@ void add_error(Diagnostics& diagnostics, yaml::Position position, std::string me
 void check_strategy(const Token& strategy, Diagnostics& diagnostics) {
   const Token* matrix = strategy.find("matrix");
   if (matrix == nullptr || matrix->kind != TokenKind::mapping) return;
-  if (strategy.has_expression()) return check_open_matrix(*matrix, diagnostics);
+  if (strategy.has_expression() || is_plain_product(*matrix)) {
+    return check_vectors(*matrix, diagnostics);
+  }
   const expr::Environment nothing{.contexts = expr::Object()};
   const auto value = evaluate(strategy, nothing);
   if (!value) return diagnostics.push_back(value.error());

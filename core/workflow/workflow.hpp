@@ -65,8 +65,7 @@ struct Job {
   std::vector<Located<std::string>> needs;  // spelled as the needed job's id
   Token condition;                          // an expression, success() && … already added
   Token name, runs_on, strategy, env, defaults, outputs, timeout_minutes, cancel_timeout_minutes,
-      continue_on_error, concurrency, environment, container, services, permissions,
-      snapshot;
+      continue_on_error, concurrency, environment, container, services, permissions, snapshot;
   std::vector<Step> steps;
   // A call of a reusable workflow instead of steps.
   std::optional<Located<std::string>> uses;
