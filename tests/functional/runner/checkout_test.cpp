@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // actions/checkout from a real mirror, by the real gantry-git.
-#include "core/base/text.hpp"
+#include "daemon/git/client.hpp"
 #include "tests/functional/runner/fixture.hpp"
 
 #include <doctest/doctest.h>
@@ -13,17 +13,23 @@ using tests::RunnerJob;
 
 namespace {
 
-// Makes the job's mirror: one commit on main with a file. Returns its sha.
+// Makes the job's mirror: one commit on main with files. Returns its sha.
 std::string make_mirror(const RunnerJob& job) {
-  const std::string mirror = job.message.paths.mirror;
-  const std::string script =
-      "set -e; git init -q -b main '" + mirror + ".work'; cd '" + mirror +
-      ".work'; echo content > file; mkdir sub; echo more > sub/other; git add .; "
-      "git -c user.name=A -c user.email=a@example.org commit -q -m first; "
-      "git clone -q --bare . '" +
-      mirror + "'; git rev-parse HEAD > '" + mirror + ".sha'";
+  const std::string source = job.message.paths.mirror + ".source";
+  const std::string script = "set -e; git init -q -b main '" + source + "'; cd '" + source +
+                             "'; echo content > file; mkdir sub; echo more > sub/other; git add .; "
+                             "git -c user.name=A -c user.email=a@example.org commit -q -m first";
   REQUIRE(std::system(script.c_str()) == 0);
-  return std::string(core::trim(core::read_file(mirror + ".sha")));
+  daemon::git::ClientOptions options;
+  options.program = job.message.paths.git_binary;
+  options.mirror = job.message.paths.mirror;
+  options.source.url = source;
+  daemon::git::Client client(options);
+  daemon::git::Fetch fetch;
+  fetch.source = options.source;
+  const daemon::git::RefList refs = client.call(fetch, std::chrono::minutes(1));
+  REQUIRE(refs.refs.size() == 1);
+  return refs.refs[0].commit;
 }
 
 void set_sha(RunnerJob& job, const std::string& sha) {
@@ -45,6 +51,7 @@ TEST_CASE("runner: actions/checkout gives the job its commit, as GitHub leaves i
   const std::string sha = make_mirror(job);
   set_sha(job, sha);
   CHECK(job.finish() == 0);
+  CAPTURE(job.log_text());
   CHECK(job.completed().conclusion == Conclusion::success);
   CHECK(job.step(2).name == "Run actions/checkout@v4");
   CHECK(job.log_of_step(3).find("content\nmore\n" + sha +
@@ -53,7 +60,6 @@ TEST_CASE("runner: actions/checkout gives the job its commit, as GitHub leaves i
   CHECK(job.log_of_step(5).find("\ncontent\ntrue\n") != std::string::npos);
   CHECK(job.log_of_step(7).find("\ncontent\nfile\nsub\n") != std::string::npos);
   CHECK(job.annotations().at(0).message.starts_with("Unexpected input(s) 'unheard-of'"));
-  MESSAGE(job.log_text());
 }
 
 TEST_CASE(

@@ -39,40 +39,42 @@ TEST_CASE("runner: a cancelled job ends its step and still runs what is always t
     {"run": "echo cleanup", "if": "always()"},
     {"run": "echo told", "if": "cancelled()"})js");
   job.start();
-REQUIRE(job.wait_for_log("begun\n"));
-const auto start = std::chrono::steady_clock::now();
-job.gantryd().cancel();
-CHECK(job.finish() == 0);
-CHECK(seconds_since(start) < 5);
-CHECK(job.completed().conclusion == Conclusion::cancelled);
-CHECK(job.step(2).conclusion == Conclusion::cancelled);
-CHECK(job.step(3).conclusion == Conclusion::skipped);
-CHECK(job.step(4).conclusion == Conclusion::success);
-CHECK(job.step(5).conclusion == Conclusion::success);
-CHECK(job.logged("The operation was canceled."));
+  REQUIRE(job.wait_for_log("begun\n"));
+  const auto start = std::chrono::steady_clock::now();
+  job.gantryd().cancel();
+  CHECK(job.finish() == 0);
+  CHECK(seconds_since(start) < 5);
+  CHECK(job.completed().conclusion == Conclusion::cancelled);
+  CHECK(job.step(2).conclusion == Conclusion::cancelled);
+  CHECK(job.step(3).conclusion == Conclusion::skipped);
+  CHECK(job.step(4).conclusion == Conclusion::success);
+  CHECK(job.step(5).conclusion == Conclusion::success);
+  CHECK(job.logged("The operation was canceled."));
 }
 
 TEST_CASE("runner: a step that is always to run is not ended by a cancel") {
-  RunnerJob job(R"js({"run": "echo begun; while [ ! -e /tmp/go ]; do sleep 0.01; done; echo done", "if": "always()"})js");
+  RunnerJob job(
+      R"js({"run": "echo begun; while [ ! -e /tmp/go ]; do sleep 0.01; done; echo done", "if": "always()"})js");
   job.start();
-REQUIRE(job.wait_for_log("begun\n"));
-job.gantryd().cancel();
-REQUIRE(job.wait_for_log("The operation was canceled."));
-core::write_file_atomic(job.folder() / "tmp/go", "");
-CHECK(job.finish() == 0);
-CHECK(job.step(2).conclusion == Conclusion::success);
-CHECK(job.completed().conclusion == Conclusion::cancelled);
+  REQUIRE(job.wait_for_log("begun\n"));
+  job.gantryd().cancel();
+  REQUIRE(job.wait_for_log("The operation was canceled."));
+  core::write_file_atomic(job.folder() / "tmp/go", "");
+  CHECK(job.finish() == 0);
+  CHECK(job.step(2).conclusion == Conclusion::success);
+  CHECK(job.completed().conclusion == Conclusion::cancelled);
 }
 
 TEST_CASE("runner: a cancelled job that does not end is killed when patience is over") {
-  RunnerJob job(R"js({"run": "trap '' INT TERM; echo begun; while :; do sleep 1; done", "if": "always()"})js");
+  RunnerJob job(
+      R"js({"run": "trap '' INT TERM; echo begun; while :; do sleep 1; done", "if": "always()"})js");
   job.message.cancel_timeout = std::chrono::minutes(0);
-job.start();
-REQUIRE(job.wait_for_log("begun\n"));
-job.gantryd().cancel();
-CHECK(job.finish() == 0);
-CHECK(job.completed().conclusion == Conclusion::cancelled);
-CHECK(job.logged("its processes are killed"));
+  job.start();
+  REQUIRE(job.wait_for_log("begun\n"));
+  job.gantryd().cancel();
+  CHECK(job.finish() == 0);
+  CHECK(job.completed().conclusion == Conclusion::cancelled);
+  CHECK(job.logged("its processes are killed"));
 }
 
 TEST_CASE("runner: a step past its time is ended, however it resists") {
@@ -88,22 +90,22 @@ TEST_CASE("runner: a step past its time is ended, however it resists") {
 TEST_CASE("runner: a job past its time is cancelled with an annotation") {
   RunnerJob job(R"js({"run": "sleep 1000"}, {"run": "echo cleanup", "if": "always()"})js");
   job.message.timeout = std::chrono::minutes(0);
-job.message.runner_name = "box";
-CHECK(job.finish() == 0);
-CHECK(job.completed().conclusion == Conclusion::cancelled);
-CHECK(job.logged("cleanup\n"));
-CHECK(job.annotations().at(0).message ==
-      "The job running on runner box has exceeded the maximum execution time of 0 minutes.");
+  job.message.runner_name = "box";
+  CHECK(job.finish() == 0);
+  CHECK(job.completed().conclusion == Conclusion::cancelled);
+  CHECK(job.logged("cleanup\n"));
+  CHECK(job.annotations().at(0).message ==
+        "The job running on runner box has exceeded the maximum execution time of 0 minutes.");
 }
 
 TEST_CASE("runner: a job that floods its log is ended at the limit") {
   RunnerJob job(R"js({"run": "yes"}, {"run": "echo after", "if": "always()"})js");
   job.message.sandbox.output_bytes = 8 << 20;
-CHECK(job.finish() == 0);
-CHECK(job.completed().conclusion == Conclusion::failure);
-CHECK(job.step(2).conclusion == Conclusion::failure);
-CHECK(job.annotations().at(0).message.find("limit of 8 MiB") != std::string::npos);
-CHECK(std::filesystem::file_size(job.message.paths.log) < 200U << 20);
+  CHECK(job.finish() == 0);
+  CHECK(job.completed().conclusion == Conclusion::failure);
+  CHECK(job.step(2).conclusion == Conclusion::failure);
+  CHECK(job.annotations().at(0).message.find("limit of 8 MiB") != std::string::npos);
+  CHECK(std::filesystem::file_size(job.message.paths.log) < 200U << 20);
 }
 
 TEST_CASE("runner: gantryd may go and come back, no event is lost or taken twice") {
