@@ -10,6 +10,7 @@ namespace gantry::core::workflow {
 namespace {
 
 constexpr std::size_t kMaxDispatchInputs = 25;
+constexpr std::size_t kMaxShownCycle = 50;
 
 // Jobs and what each still waits for; what is left when nothing more can finish never starts.
 class NeedsCheck {
@@ -30,6 +31,7 @@ class NeedsCheck {
     }
     finish_what_can();
     for (const Job& job : jobs) {
+      if (diagnostics_.size() >= kMaxDiagnostics) return;
       if (!finished_.contains(&job)) report(job);
     }
   }
@@ -84,6 +86,7 @@ class NeedsCheck {
 
   void report(const Job& job) {
     for (const auto& need : job.needs) {
+      if (diagnostics_.size() >= kMaxDiagnostics) return;
       const Job* needed = find(need.value);
       if (needed == nullptr) {
         unknown(job, need);
@@ -107,6 +110,7 @@ class NeedsCheck {
           text += (*at)->id + " → ";
         return text + job->id;
       }
+      if (path.size() == kMaxShownCycle) return "";
       path.push_back(job);
     }
     return "";

@@ -3,6 +3,8 @@
 
 #include "core/base/text.hpp"
 
+#include <unordered_map>
+
 namespace gantry::core::workflow {
 namespace {
 
@@ -12,9 +14,13 @@ void take_jobs(Token& jobs, Workflow& workflow, Diagnostics& diagnostics) {
     if (!id.is_string()) continue;
     workflow.jobs.push_back(convert_job(id, std::move(body), diagnostics));
   }
+  std::unordered_map<std::string, const std::string*> ids;
+  for (const Job& job : workflow.jobs)
+    ids.emplace(to_lower(job.id), &job.id);
   for (Job& job : workflow.jobs) {
     for (Located<std::string>& need : job.needs) {
-      if (const Job* found = workflow.find_job(need.value)) need.value = found->id;
+      const auto found = ids.find(to_lower(need.value));
+      if (found != ids.end()) need.value = *found->second;
     }
   }
 }

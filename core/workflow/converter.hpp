@@ -12,6 +12,8 @@
 namespace gantry::core::workflow {
 
 using Diagnostics = std::vector<yaml::Diagnostic>;
+// More help nobody, and a hostile file could ask for thousands.
+inline constexpr std::size_t kMaxDiagnostics = 100;
 
 Workflow convert_workflow(Token root, std::string_view file, Diagnostics& diagnostics);
 

@@ -45,7 +45,9 @@ std::string IdBuilder::generate(std::string_view text) {
   std::string id(text);
   std::replace_if(
       id.begin(), id.end(), [](char c) { return !is_inner(c); }, '_');
-  for (int attempt = 1;; ++attempt) {
+  int& attempt = attempts_[to_lower(id)];
+  for (;;) {
+    ++attempt;
     const std::string suffix = attempt == 1 ? "" : "_" + std::to_string(attempt);
     std::string candidate = id.substr(0, kMaxLength - suffix.size()) + suffix;
     if (taken_.insert(to_lower(candidate)).second) return candidate;

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace gantry::core::workflow {
@@ -17,7 +18,8 @@ class IdBuilder {
   std::string generate(std::string_view text);
 
  private:
-  std::unordered_set<std::string> taken_;  // in lower case
+  std::unordered_set<std::string> taken_;          // in lower case
+  std::unordered_map<std::string, int> attempts_;  // by generated base: numbers used up
 };
 
 // "actions/checkout" of "actions/checkout@v4"; "" when `uses` is not owner/repository[/path]@ref.

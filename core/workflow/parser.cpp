@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "core/base/text.hpp"
 #include "core/workflow/checks.hpp"
 #include "core/workflow/memory.hpp"
 #include "core/workflow/reader.hpp"
@@ -22,6 +23,20 @@ void append(Diagnostics& to, Diagnostics stage) {
   }
 }
 
+// Sorted, at most kMaxDiagnostics, none longer than GitHub lets them be.
+void tidy(Diagnostics& diagnostics) {
+  constexpr std::size_t kMaxMessage = 500;
+  std::stable_sort(diagnostics.begin(), diagnostics.end(),
+                   [](const auto& a, const auto& b) { return a.position < b.position; });
+  for (yaml::Diagnostic& diagnostic : diagnostics)
+    diagnostic.message = cut_utf8(diagnostic.message, kMaxMessage, "[...]");
+  if (diagnostics.size() <= kMaxDiagnostics) return;
+  const bool wrong = has_errors(diagnostics);
+  diagnostics.resize(kMaxDiagnostics);
+  // An error among what is left out must not make the file pass.
+  if (wrong) add_error(diagnostics, diagnostics.back().position, "There are more errors", "limit");
+}
+
 }  // namespace
 
 ParsedWorkflow parse_workflow(std::string_view file, std::string_view text) {
@@ -29,6 +44,7 @@ ParsedWorkflow parse_workflow(std::string_view file, std::string_view text) {
   Diagnostics& diagnostics = parsed.diagnostics;
   yaml::Document document = yaml::parse(text);
   diagnostics = std::move(document.diagnostics);
+  tidy(diagnostics);
   if (!document.root) return parsed;
   ReadResult read = read_tokens(*document.root, Schema::workflow(), "workflow-strict");
   append(diagnostics, std::move(read.diagnostics));
@@ -45,8 +61,7 @@ ParsedWorkflow parse_workflow(std::string_view file, std::string_view text) {
   check_workflow(*workflow, checked);
   append(diagnostics, std::move(checked));
   append(diagnostics, unsupported(*workflow));
-  std::stable_sort(diagnostics.begin(), diagnostics.end(),
-                   [](const auto& a, const auto& b) { return a.position < b.position; });
+  tidy(diagnostics);
   if (!has_errors(diagnostics)) parsed.workflow = std::move(workflow);
   return parsed;
 }

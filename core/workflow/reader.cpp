@@ -4,6 +4,7 @@
 #include "core/base/text.hpp"
 #include "core/expr/interpolate.hpp"
 #include "core/expr/number.hpp"
+#include "core/workflow/converter.hpp"
 #include "core/workflow/memory.hpp"
 
 #include <algorithm>
@@ -90,6 +91,8 @@ bool matches(const Definition& definition, const Token& token) {
 }
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
+  constexpr std::size_t kLongest = 100;
+  if (word.size() > kLongest) return "";
   const std::string nearest = closest_match(word, candidates);
   return nearest.empty() ? "" : "did you mean '" + nearest + "'?";
 }
@@ -150,8 +153,12 @@ class Reader {
   }
 
  private:
+  // Past the limit nothing is added, so that nothing need be worked out either.
+  bool is_full() const { return result_.diagnostics.size() >= kMaxDiagnostics; }
+
   void error(yaml::Position position, std::string message, std::string hint = "",
              std::string kind = "schema") {
+    if (is_full()) return;
     result_.diagnostics.push_back(
         {position, yaml::Severity::error, std::move(message), std::move(hint), std::move(kind)});
   }
@@ -265,6 +272,7 @@ class Reader {
   }
 
   void unexpected_key(const Token& key, const Definitions& candidates) {
+    if (is_full()) return;
     std::vector<std::string> names;
     for (const Definition* one : candidates) {
       for (const Property& property : one->properties)
@@ -279,6 +287,7 @@ class Reader {
 
   // Several kinds of mapping are still possible: names what would decide.
   void undetermined(const yaml::Node& node, const Definitions& candidates) {
+    if (is_full()) return;
     std::map<std::string, int> count;
     for (const Definition* one : candidates) {
       for (const Property& property : one->properties)
@@ -343,6 +352,7 @@ class Reader {
       token.kind = TokenKind::string;
       if (std::any_of(wanted.begin(), wanted.end(), fits)) return;
     }
+    if (is_full()) return;
     error(token.position, "Unexpected value '" + token.text + "'",
           expectation(definition, token.text));
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A YAML tree checked against the schema becomes a Token tree; every mismatch is a diagnostic in
-// GitHub's words, with a hint of ours. Reading goes on after an error.
+// GitHub's words, with a hint of ours. Reading goes on after an error; the first hundred are told.
 #pragma once
 
 #include "core/workflow/schema.hpp"

@@ -88,9 +88,15 @@ class Builder {
   }
 
  private:
+  // What a part of the tree costs.
+  struct Size {
+    std::size_t events = 0;
+    std::size_t bytes = 0;
+  };
+
   struct Anchor {
     Node node;
-    std::size_t events = 0;
+    Size size;
     std::size_t depth = 0;
     bool complete = false;
   };
@@ -124,11 +130,15 @@ class Builder {
          std::move(hint), "syntax");
   }
 
-  bool count(std::size_t events, Position position) {
-    events_ += events;
-    if (events_ <= limits_.events) return true;
+  bool add(Size& total, Size more, Position position) {
+    total.events += more.events;
+    total.bytes += more.bytes;
+    if (total.events <= limits_.events && total.bytes <= limits_.text_bytes) return true;
     fail(position, "Maximum YAML nodes exceeded",
-         "at most " + std::to_string(limits_.events) + ", counting what aliases repeat", "limit");
+         "at most " + std::to_string(limits_.events) + " and " +
+             std::to_string(limits_.text_bytes >> 20U) +
+             " MiB of text, counting what aliases repeat",
+         "limit");
     return false;
   }
 
@@ -165,8 +175,8 @@ class Builder {
   }
 
   void build_scalar(Node& node) {
-    if (!count(1, node.position)) return;
     const auto& scalar = event_->data.scalar;
+    if (!add(used_, {1, scalar.length}, node.position)) return;
     node.text.assign(reinterpret_cast<const char*>(scalar.value), scalar.length);
     node.tag = text_of(scalar.tag);
     node.style = style_of(scalar.style);
@@ -176,36 +186,34 @@ class Builder {
                                        "syntax"});
     }
     const std::string anchor = text_of(scalar.anchor);
-    if (!anchor.empty()) anchors_[anchor] = {node, 1, 0, true};
+    if (!anchor.empty()) anchors_[anchor] = {node, {1, node.text.size()}, 0, true};
   }
 
   void build_collection(Node& node, std::size_t depth) {
-    if (!enter(depth) || !count(2, node.position)) return;
+    if (!enter(depth)) return;
+    const Size before = used_;
+    if (!add(used_, {2, 0}, node.position)) return;
     const bool is_mapping = event_->type == YAML_MAPPING_START_EVENT;
     const std::string anchor = text_of(is_mapping ? event_->data.mapping_start.anchor
                                                   : event_->data.sequence_start.anchor);
     // Known before it is complete, so that an alias of itself is told from an unknown one.
     if (!anchor.empty()) anchors_[anchor] = {};
-    const std::size_t before = events_;
     const std::size_t outer_deepest = std::exchange(deepest_, depth);
     if (is_mapping) {
       build_mapping(node, depth);
     } else {
       build_sequence(node, depth);
     }
-    if (!anchor.empty() && !failed_) remember(anchor, node, events_ - before + 2, depth);
+    if (!anchor.empty() && !failed_) {
+      remember(anchor, node, {used_.events - before.events, used_.bytes - before.bytes}, depth);
+    }
     deepest_ = std::max(deepest_, outer_deepest);
   }
 
   // Anchors inside anchors are copied again and again, so the copies have a limit of their own.
-  void remember(const std::string& anchor, const Node& node, std::size_t events,
-                std::size_t depth) {
-    copied_ += events;
-    if (copied_ > limits_.events) {
-      return fail(node.position, "Maximum YAML nodes exceeded", "too much stands below anchors",
-                  "limit");
-    }
-    anchors_[anchor] = {node, events, deepest_ - depth + 1, true};
+  void remember(const std::string& anchor, const Node& node, Size size, std::size_t depth) {
+    if (!add(copied_, size, node.position)) return;
+    anchors_[anchor] = {node, size, deepest_ - depth + 1, true};
   }
 
   void build_sequence(Node& node, std::size_t depth) {
@@ -238,7 +246,7 @@ class Builder {
       return fail(node.position, "The alias '" + anchor + "' stands inside its own anchor", "",
                   "syntax");
     }
-    if (!count(target.events, node.position) || !enter(depth + target.depth)) return;
+    if (!add(used_, target.size, node.position) || !enter(depth + target.depth)) return;
     deepest_ = std::max(deepest_, depth + target.depth);
     node = target.node;  // with the positions of the anchor, as GitHub reports them
   }
@@ -248,8 +256,8 @@ class Builder {
   Event event_;
   Document document_;
   std::unordered_map<std::string, Anchor> anchors_;
-  std::size_t events_ = 0;
-  std::size_t copied_ = 0;
+  Size used_;
+  Size copied_;
   std::size_t deepest_ = 0;
   bool failed_ = false;
 };

@@ -38,7 +38,9 @@ struct Node {
 struct Limits {
   std::size_t characters = std::size_t{1} << 20U;  // in UTF-16 units, as GitHub counts
   std::size_t depth = 50;                          // of sequences and mappings
-  std::size_t events = 50'000;  // a scalar is one, a collection two; expanded aliases count again
+  // What aliases repeat counts again: a scalar is one event, a collection two.
+  std::size_t events = 50'000;
+  std::size_t text_bytes = std::size_t{10} << 20U;  // of all scalars
 };
 
 struct Document {

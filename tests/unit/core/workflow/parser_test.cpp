@@ -174,6 +174,32 @@ TEST_CASE("hostile files end in a diagnostic, never in a crash or a wait") {
   }
 }
 
+TEST_CASE("files that ask for endless work or endless complaints are answered soon and briefly") {
+  constexpr int kMany = 3000;
+  std::string typos = "on: push", cycle = "on: push\njobs:\n", steps = job_with("");
+  for (int i = 0; i < kMany; ++i) {
+    const std::string n = std::to_string(i), next = std::to_string((i + 1) % kMany);
+    typos += "\nx" + n + ": 1";
+    cycle += "  j" + n + ": {needs: [j" + next + ", nope" + n + "], runs-on: x}\n";
+    steps += "      - run: echo\n";
+  }
+  cycle += "  start: {runs-on: x}\n";
+  CHECK(parse(typos + kTail).diagnostics.size() == 100);
+  CHECK(parse(cycle).diagnostics.size() == 100);
+  const auto many = parse(steps);
+  REQUIRE(many.workflow);
+  CHECK(many.workflow->jobs[0].steps.back().id == "__run_3001");
+
+  std::string repeated = "on: push\nenv: {a: &a " + std::string(500'000, 'a') + "}\njobs: [";
+  for (int i = 0; i < 40; ++i)
+    repeated += "*a, ";
+  CHECK(messages(parse(repeated + "]\n")) == "Maximum YAML nodes exceeded\n");
+
+  const auto wrong = parse(job_with("    timeout-minutes: " + std::string(100'000, 'y') + "\n"));
+  REQUIRE(wrong.diagnostics.size() == 1);
+  CHECK(wrong.diagnostics[0].message.size() == 500);
+}
+
 TEST_CASE("a matrix is checked as far as it is known") {
   CHECK(messages(parse(job_with("    strategy: {matrix: {}}\n"))) ==
         "Matrix must define at least one vector\n");
