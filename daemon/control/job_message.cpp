@@ -85,6 +85,7 @@ proto::JobMessage make_job_message(const ActiveJob& job, const MessageParts& par
   message.paths.git_binary = parts.programs.git.string();
   message.paths.agent_binary = parts.programs.agent.string();
   message.repository = repository_of(run, parts);
+  message.confine_git = parts.settings.config.confine_git;
   message.created_at = now;
   return message;
 }

@@ -32,6 +32,12 @@ bool is_refusal(int status) {
   return status == 401 || status == 403 || status == 404 || status == 410;
 }
 
+// The state folder was removed under a gantryd that is gone: nobody will ever take this job.
+bool is_gone(const std::string& folder) {
+  std::error_code error;
+  return !std::filesystem::exists(folder, error) && !error;
+}
+
 void wait_longer(milliseconds& pause) {
   pause = std::min(2 * pause, kLongestPause);
 }
@@ -77,6 +83,11 @@ Task<proto::JobMessage> GantrydLink::fetch_job() {
     if (is_refusal(reply.status)) {
       throw Exception(Errc::denied, "asking for job " + std::to_string(start_.job.value) +
                                         ": gantryd answered " + std::to_string(reply.status));
+    }
+    if (reply.status == 0 && is_gone(start_.folder)) {
+      throw Exception(Errc::not_found, "asking for job " + std::to_string(start_.job.value) +
+                                           ": its folder '" + start_.folder +
+                                           "' is gone, and gantryd with it");
     }
     if (reply.status != 0) {
       core::log::warn("gantryd cannot give the job yet", {{"status", reply.status}});
@@ -132,7 +143,9 @@ Task<> GantrydLink::deliver() {
     const Reply reply =
         co_await ask(client_, "POST", proto::kRunnerEventsPath, std::move(batch.text));
     if (reply.status == 200) take(reply);
-    if (is_refusal(reply.status)) give_up(reply.status);
+    if (is_refusal(reply.status) || (reply.status == 0 && is_gone(start_.folder))) {
+      give_up(reply.status);
+    }
     if (spool_.acknowledged() > before) {
       pause = kFirstPause;
       continue;
