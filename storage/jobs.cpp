@@ -49,6 +49,17 @@ void check_found(Database& database, core::JobId id, std::string_view doing) {
   if (database.changed_rows() == 0) existing_job(database, id, doing);
 }
 
+// Steps whose end nobody reported (their runner was lost) do not stay open for ever.
+void close_steps(Database& database, core::JobId id, const JobChange& change, core::Timestamp now) {
+  database
+      .prepare(
+          "UPDATE steps SET conclusion = iif(status = 'in_progress', ?2, 'skipped'), "
+          "completed_at = iif(status = 'in_progress', ?3, NULL), status = 'completed' "
+          "WHERE job_id = ?1 AND status <> 'completed'")
+      .bind(id, change.conclusion, now)
+      .run();
+}
+
 }  // namespace
 
 core::JobId insert_job(Database& database, const Job& j) {
@@ -115,6 +126,7 @@ Change change_job(Database& database, core::JobId id, const JobChange& change,
           "completed_at = iif(?2 = 'completed', ?6, NULL) WHERE id = ?1")
       .bind(id, change.status, change.conclusion, change.details, change.outputs, now)
       .run();
+  if (change.status == core::run::JobStatus::completed) close_steps(database, id, change, now);
   return Change::applied;
 }
 

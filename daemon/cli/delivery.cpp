@@ -47,15 +47,17 @@ int show(const Global& global, const Options& options) {
       std::puts(delivery["runs"].front().dump().c_str());
       return 0;
     }
-    throw core::Exception(core::Errc::not_found,
-                          "looking for the run of delivery '" + options.guid + "': it is " +
-                              text(delivery, "state") + ": " + text(delivery, "reason"));
+    throw core::Exception(core::Errc::not_found, "looking for the run of delivery '" +
+                                                     options.guid + "': it is " +
+                                                     text(delivery, "state") + ": " +
+                                                     for_terminal(text(delivery, "reason")));
   }
   std::printf("%s %s, received %s\n%s: %s\n", text(delivery, "event").c_str(),
               text(delivery, "action").c_str(), age(text(delivery, "received_at")).c_str(),
-              text(delivery, "state").c_str(), text(delivery, "reason").c_str());
+              text(delivery, "state").c_str(), for_terminal(text(delivery, "reason")).c_str());
   for (const auto& item : delivery["decisions"]) {
-    std::printf("  %s: %s\n", text(item, "workflow").c_str(), text(item, "reason").c_str());
+    std::printf("  %s: %s\n", name_text(item, "workflow").c_str(),
+                name_text(item, "reason").c_str());
   }
   for (const auto& run : delivery["runs"])
     std::printf("  run %s\n", run.dump().c_str());
@@ -73,7 +75,7 @@ int list(const Global& global, int limit, bool json) {
   for (const auto& item : answer["deliveries"]) {
     rows.push_back({text(item, "state"), text(item, "event"), text(item, "action"),
                     text(item, "guid"), age(text(item, "received_at")),
-                    text(item, "reason").substr(0, 80)});
+                    name_text(item, "reason").substr(0, 80)});
   }
   print_table({"STATE", "EVENT", "ACTION", "GUID", "AGE", "REASON"}, rows);
   return 0;

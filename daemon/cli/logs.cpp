@@ -41,7 +41,7 @@ nlohmann::json find_job(const nlohmann::json& run, const std::string& wanted) {
   std::string names;
   for (const auto& job : run["jobs"]) {
     if (text(job, "id") == wanted || text(job, "name") == wanted) return job;
-    names += "\n  " + text(job, "id") + "  " + text(job, "name");
+    names += "\n  " + text(job, "id") + "  " + name_text(job, "name");
   }
   throw core::Exception(core::Errc::not_found, "looking for job '" + wanted + "' of run " +
                                                    text(run, "id") +
@@ -54,7 +54,7 @@ int follow(Api& api, const Options& options, const std::string& path) {
     const auto item = nlohmann::json::parse(data, nullptr, false);
     if (event == "log" && item.is_object()) {
       const std::string prefix =
-          options.job.empty() ? paint(Colour::blue, text(item, "name")) + " | " : "";
+          options.job.empty() ? paint(Colour::blue, name_text(item, "name")) + " | " : "";
       print_lines(text(item, "text"), prefix, options);
       std::fflush(stdout);
     }
@@ -87,8 +87,8 @@ int run(const Global& global, const Options& options) {
   }
   for (const auto& job : answer["jobs"]) {
     if (options.failed && text(job, "conclusion") != "failure") continue;
-    print_job(job,
-              answer["jobs"].size() == 1 ? "" : paint(Colour::blue, text(job, "name")) + " | ");
+    print_job(
+        job, answer["jobs"].size() == 1 ? "" : paint(Colour::blue, name_text(job, "name")) + " | ");
   }
   return 0;
 }

@@ -63,6 +63,23 @@ std::size_t colour_sequence(std::string_view text) {
   return end < text.size() && text[end] == 'm' ? end + 1 : 0;
 }
 
+// Moves the front of `text`, a byte or a C1 control character, to `out`; controls as ^X.
+void add_visible(std::string_view& text, std::string& out) {
+  const auto byte = static_cast<unsigned char>(text.front());
+  const auto next = text.size() > 1 ? static_cast<unsigned char>(text[1]) : 0U;
+  const bool is_c1 = byte == 0xC2 && next >= 0x80 && next < 0xA0;
+  if (is_c1) {
+    out += "^[";
+    out += static_cast<char>(next - 0x40U);
+  } else if (byte < 0x20 || byte == 0x7F) {
+    out += '^';
+    out += static_cast<char>(byte ^ 0x40U);
+  } else {
+    out += text.front();
+  }
+  text.remove_prefix(is_c1 ? 2 : 1);
+}
+
 }  // namespace
 
 bool stdout_is_terminal() {
@@ -87,6 +104,14 @@ std::string text(const nlohmann::json& object, std::string_view key) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return "";
   return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+std::string name_text(const nlohmann::json& object, std::string_view key) {
+  const std::string raw = text(object, key);
+  std::string safe;
+  for (std::string_view rest = raw; !rest.empty();)
+    add_visible(rest, safe);
+  return safe;
 }
 
 std::string duration(const std::string& from, const std::string& to) {
@@ -153,22 +178,17 @@ std::string for_terminal(std::string_view line) {
   std::string safe;
   safe.reserve(line.size());
   while (!line.empty()) {
-    const std::size_t colour = colour_sequence(line);
-    const auto byte = static_cast<unsigned char>(line.front());
-    if (colour > 0) {
+    if (const std::size_t colour = colour_sequence(line); colour > 0) {
       safe += line.substr(0, colour);
       line.remove_prefix(colour);
-      continue;
-    }
-    if (byte >= 0x20 && byte != 0x7F) {
+    } else if (line.front() == '\t' || line.front() == '\n') {
       safe += line.front();
-    } else if (byte == '\t') {
-      safe += '\t';
-    } else if (byte != '\r') {
-      safe += '^';
-      safe += static_cast<char>(byte ^ 0x40U);
+      line.remove_prefix(1);
+    } else if (line.front() == '\r') {
+      line.remove_prefix(1);
+    } else {
+      add_visible(line, safe);
     }
-    line.remove_prefix(1);
   }
   return safe;
 }

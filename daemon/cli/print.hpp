@@ -21,6 +21,10 @@ std::string mark(std::string_view status, std::string_view conclusion);
 // Text of a member, "" when absent or null.
 std::string text(const nlohmann::json& object, std::string_view key);
 
+// The same for names, titles and reasons, which a repository chooses: on one line, what could steer
+// a terminal or forge a line made visible, to a terminal or not.
+std::string name_text(const nlohmann::json& object, std::string_view key);
+
 // "12s", "3m4s", "1h2m" between two RFC 3339 times; until now when `to` is empty; "" without
 // `from`.
 std::string duration(const std::string& from, const std::string& to);
@@ -32,7 +36,8 @@ std::string age(const std::string& time);
 void print_table(const std::vector<std::string>& head,
                  const std::vector<std::vector<std::string>>& rows);
 
-// Bytes of a job's log that could steer the terminal become visible text; colours stay.
+// Bytes of a job's log that could steer the terminal become visible text; colours and line ends
+// stay.
 std::string for_terminal(std::string_view line);
 
 }  // namespace gantry::daemon::cli

@@ -49,8 +49,8 @@ int run(const Global& global, const Options& options) {
   for (const auto& item : answer["runs"]) {
     const std::string status = text(item, "status"), conclusion = text(item, "conclusion");
     rows.push_back({mark(status, conclusion), conclusion.empty() ? status : conclusion,
-                    text(item, "title"), text(item, "workflow"), text(item, "repository"),
-                    text(item, "branch"), text(item, "event"), text(item, "id"),
+                    name_text(item, "title"), name_text(item, "workflow"), text(item, "repository"),
+                    name_text(item, "branch"), text(item, "event"), text(item, "id"),
                     duration(text(item, "started_at"), text(item, "completed_at")),
                     age(text(item, "created_at"))});
   }

@@ -14,11 +14,11 @@ namespace {
 
 std::string job_line(const nlohmann::json& job) {
   const std::string status = text(job, "status"), conclusion = text(job, "conclusion");
-  std::string line = mark(status, conclusion) + " " + text(job, "name");
+  std::string line = mark(status, conclusion) + " " + name_text(job, "name");
   const std::string took = duration(text(job, "started_at"), text(job, "completed_at"));
   if (!took.empty() && conclusion != "skipped") line += " in " + took;
   line += paint(Colour::grey, " (ID " + text(job, "id") + ")");
-  const std::string reason = text(job, "reason");
+  const std::string reason = for_terminal(text(job, "reason"));
   if (!reason.empty()) line += "\n    " + paint(Colour::grey, reason);
   return line + "\n";
 }
@@ -27,7 +27,7 @@ std::string step_lines(const nlohmann::json& job) {
   std::string lines;
   for (const auto& step : job.value("steps", nlohmann::json::array())) {
     lines += "    " + mark(text(step, "status"), text(step, "conclusion")) + " " +
-             text(step, "name") + "\n";
+             name_text(step, "name") + "\n";
   }
   return lines;
 }
@@ -41,7 +41,7 @@ std::string annotation_lines(const nlohmann::json& run) {
                                : level == "warning" ? paint(Colour::yellow, "!")
                                                     : paint(Colour::grey, "-");
       lines += sign + " " + for_terminal(text(item, "message")) + "\n    " +
-               paint(Colour::grey, text(job, "name") + ": " + text(item, "path") + "#" +
+               paint(Colour::grey, name_text(job, "name") + ": " + name_text(item, "path") + "#" +
                                        text(item, "start_line")) +
                "\n";
     }
@@ -78,14 +78,14 @@ int run(const Global& global, const Options& options) {
 
 std::string render_run(const nlohmann::json& run) {
   const std::string status = text(run, "status"), conclusion = text(run, "conclusion");
-  std::string out = mark(status, conclusion) + " " + paint(Colour::bold, text(run, "title")) +
-                    " · " + text(run, "workflow") + " · " + text(run, "repository") + "\n";
+  std::string out = mark(status, conclusion) + " " + paint(Colour::bold, name_text(run, "title")) +
+                    " · " + name_text(run, "workflow") + " · " + text(run, "repository") + "\n";
   out += "Run " + text(run, "id") + " (#" + text(run, "number") + ", attempt " +
-         text(run, "attempt") + "), " + text(run, "event") + " on " + text(run, "branch") + " at " +
-         text(run, "sha").substr(0, 10) + ", " + age(text(run, "created_at")) + "\n";
+         text(run, "attempt") + "), " + text(run, "event") + " on " + name_text(run, "branch") +
+         " at " + text(run, "sha").substr(0, 10) + ", " + age(text(run, "created_at")) + "\n";
   const std::string took = duration(text(run, "started_at"), text(run, "completed_at"));
   out += (conclusion.empty() ? status : conclusion) + (took.empty() ? "" : " in " + took) + "\n";
-  const std::string reason = text(run, "reason");
+  const std::string reason = for_terminal(text(run, "reason"));
   if (!reason.empty()) out += reason + "\n";
   out += "\n" + paint(Colour::bold, "JOBS") + "\n";
   for (const auto& job : run.value("jobs", nlohmann::json::array())) {

@@ -44,7 +44,7 @@ class Changes {
       seen_[text(job, "id")] = state;
       const std::string took = duration(text(job, "started_at"), text(job, "completed_at"));
       std::printf("%s %s: %s%s\n", mark(text(job, "status"), conclusion).c_str(),
-                  text(job, "name").c_str(), state.c_str(),
+                  name_text(job, "name").c_str(), state.c_str(),
                   conclusion.empty() || took.empty() ? "" : (" in " + took).c_str());
     }
     std::fflush(stdout);

@@ -59,6 +59,18 @@ void store_broken(Database& d, Begun& begun, const NewRun& run,
   static_cast<void>(change_run(d, begun.row.id, change, now));  // queued -> completed is legal
 }
 
+// What a workflow asks for in vain without being broken, for the run's reason.
+std::string warnings_of(const NewRun& run) {
+  std::string text;
+  for (const auto& diagnostic : run.diagnostics) {
+    if (diagnostic.severity != core::yaml::Severity::warning) continue;
+    const storage::Annotation annotation = annotation_of(diagnostic, run.workflow_path);
+    text += (text.empty() ? "" : "\n") + annotation.path + ':' +
+            std::to_string(annotation.start_line) + ": " + annotation.message;
+  }
+  return text;
+}
+
 // Everything of one run that happens in the transaction.
 Begun store_run(Database& d, const NewRun& run, const NamedValues& vars,
                 std::optional<storage::OutboxKind> channel, const std::string& url,
@@ -67,6 +79,7 @@ Begun store_run(Database& d, const NewRun& run, const NamedValues& vars,
   storage::Run row = run.row;
   row.workflow = put_workflow(d, row.repo, run.workflow_path, run.workflow_name, now);
   row.workflow_name = run.workflow_name;
+  row.details = warnings_of(run);
   core::run::RunContexts contexts{run.github, to_object(vars), run.inputs};
   storage::RunInput input;
   input.workflow_source = run.source;

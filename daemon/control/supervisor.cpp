@@ -40,6 +40,15 @@ bool is_locked(const core::fs::path& folder) {
   return ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0;
 }
 
+core::Result<std::vector<proto::RunnerEvent>> read_spool(const core::fs::path& folder) {
+  try {
+    const auto spool = core::read_file_if_exists(folder / "events.ndjson", kEventsLimit);
+    return decode_events(spool.value_or(""), Torn::allowed);
+  } catch (const core::Exception& exception) {
+    return core::fail(exception.error());
+  }
+}
+
 async::Task<> wait_readable(const async::asio::any_io_executor& executor, int fd) {
   async::asio::posix::stream_descriptor descriptor(executor, ::dup(fd));
   co_await descriptor.async_wait(async::asio::posix::stream_descriptor::wait_read,
@@ -167,8 +176,7 @@ async::Task<> Supervisor::ended(RunnerPointer runner, std::string how) {
   const std::shared_ptr<ActiveJob> job = runner->job;
   const core::fs::path folder = layout_.job(job->id);
   if (job->phase != ActiveJob::Phase::finished) {
-    const auto spool = core::read_file_if_exists(folder / "events.ndjson", kEventsLimit);
-    auto events = decode_events(spool.value_or(""), Torn::allowed);
+    auto events = read_spool(folder);
     if (!events) {
       core::log::error("runner's events cannot be read",
                        {{"job", job->id.value}, {"why", events.error().message}});

@@ -27,9 +27,9 @@ http::ClientConfig client_config(milliseconds answer_timeout) {
   return config;
 }
 
-// The job is not this runner's: asking again will not help.
+// The job is not this runner's, or gantryd cannot read what it says: asking again will not help.
 bool is_refusal(int status) {
-  return status == 401 || status == 403 || status == 404 || status == 410;
+  return status >= 400 && status < 500 && status != 408 && status != 429;
 }
 
 // The state folder was removed under a gantryd that is gone: nobody will ever take this job.

@@ -4,6 +4,7 @@
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
 #include "core/base/text.hpp"
+#include "core/expr/unicode.hpp"
 #include "core/run/sandbox_spec.hpp"
 #include "daemon/git/checkout_inputs.hpp"
 #include "daemon/runner/environment.hpp"
@@ -20,6 +21,8 @@ using core::Errc;
 using core::Exception;
 using core::expr::Value;
 using core::run::Conclusion;
+
+constexpr std::size_t kOutputsLimitBytes = 1 << 20;  // GitHub's
 
 std::string repository_name(const proto::JobMessage& message) {
   const std::string& full = message.repository.full_name;
@@ -322,6 +325,7 @@ void Job::complete() {
 
 std::vector<std::pair<std::string, std::string>> Job::evaluate_outputs() {
   std::vector<std::pair<std::string, std::string>> outputs;
+  std::size_t bytes = 0;
   const Evaluator evaluator = contexts_.for_job(state_);
   for (const auto& [name, value] :
        core::or_throw(evaluator.texts(definition_->outputs), "evaluating the job's outputs")) {
@@ -329,6 +333,13 @@ std::vector<std::pair<std::string, std::string>> Job::evaluate_outputs() {
     if (log_.masker().has_secret(value)) {
       log_.say("##[warning]Skip output '" + name + "' since it may contain secret.");
       continue;
+    }
+    bytes += 2 * core::expr::utf16_length(value);
+    if (bytes > kOutputsLimitBytes) {
+      throw Exception(Errc::too_large,
+                      "setting output '" + name +
+                          "' of the job: its outputs take more than 1 MiB (as UTF-16); hand big "
+                          "values on in a file");
     }
     log_.say("Set output '" + name + "'");
     outputs.emplace_back(name, value);

@@ -63,7 +63,16 @@ ProcessEnd StepProcesses::end_of(StepHandle step) {
 async::Task<ProcessEnd> StepProcesses::run(const StepRequest& request, Judge judge,
                                            std::optional<SteadyTime> deadline) {
   if (ended()) co_return end_of(0);
-  const StepHandle step = sandbox_->start_step(request);
+  StepHandle step = 0;
+  ProcessEnd refused;
+  try {
+    step = sandbox_->start_step(request);
+  } catch (const core::Exception& exception) {
+    const core::Errc code = exception.error().code;
+    if (code != core::Errc::too_large && code != core::Errc::invalid) throw;
+    refused.problem = exception.what();  // the request's fault, not the sandbox's
+  }
+  if (!refused.problem.empty()) co_return refused;
   StopReason stopped = StopReason::none;
   int next_signal = SIGINT;
   SteadyTime next_at = deadline.value_or(kNever);

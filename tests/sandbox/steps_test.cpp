@@ -58,7 +58,8 @@ TEST_CASE("sandbox: a step that cannot start says why and is no exit") {
   const Outcome missing = fixture.run({"no-such-program"});
   CHECK_FALSE(missing.status);
   CHECK(missing.problem ==
-        "starting the step: executing 'no-such-program': No such file or directory");
+        "starting the step: executing 'no-such-program': No such file or directory; install it on "
+        "this machine, or add its folder to 'path' of the config");
   CHECK(fixture.run({"/etc/passwd"}).problem ==
         "starting the step: executing '/etc/passwd': Permission denied");
   runner::StepRequest request;
@@ -86,7 +87,9 @@ TEST_CASE("sandbox: an environment of more than a megabyte reaches the step") {
   request.env.resize(1);
   request.env[0] = "V=" + std::string(200000, 'x');  // more than Linux takes in one string
   CHECK(fixture.finish(fixture.sandbox().start_step(request)).problem ==
-        "starting the step: executing '/bin/sh': Argument list too long");
+        "starting the step: executing '/bin/sh': Argument list too long; a variable or argument "
+        "holds "
+        "128 KiB at most, all together 2 MiB: hand big values on in a file");
   request.env[0] = std::string("A=\0B", 4);
   CHECK_THROWS_WITH_AS(fixture.sandbox().start_step(request),
                        "talking to the sandbox: starting '/bin/sh': a NUL byte in an argument, an "

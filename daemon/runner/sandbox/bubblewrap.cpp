@@ -103,6 +103,18 @@ std::string phase_text(agent::SetupPhase phase, const StepRequest& request) {
   return {};
 }
 
+std::string hint_for(agent::SetupPhase phase, int error_number) {
+  if (phase != agent::SetupPhase::program) return {};
+  if (error_number == ENOENT) {
+    return "; install it on this machine, or add its folder to 'path' of the config";
+  }
+  if (error_number == E2BIG) {
+    return "; a variable or argument holds 128 KiB at most, all together 2 MiB: hand big values on "
+           "in a file";
+  }
+  return {};
+}
+
 std::string hint_for(std::string_view complaint) {
   if (complaint.find("uid map") != std::string_view::npos ||
       complaint.find("namespace") != std::string_view::npos) {
@@ -349,7 +361,8 @@ bool Bubblewrap::accept(const agent::Reply& reply) {
     if (step == steps_.end()) return false;
     const std::string doing = "starting the step: " + phase_text(failed->phase, step->second);
     events_.emplace_back(StepNotStarted{failed->step, failed->error_number,
-                                        core::errno_error(doing, failed->error_number).message});
+                                        core::errno_error(doing, failed->error_number).message +
+                                            hint_for(failed->phase, failed->error_number)});
     steps_.erase(step);
   } else if (const auto* exited = std::get_if<agent::Exited>(&reply)) {
     if (steps_.erase(exited->step) == 0) return false;

@@ -101,6 +101,24 @@ TEST_CASE("jobs: a completed step stays, one that goes on is replaced") {
   CHECK(steps[1].number == 2);
 }
 
+TEST_CASE("jobs: steps whose end was never reported end with their job") {
+  test::Fixture f;
+  const core::JobId id = f.add_job(f.add_run());
+  Step good{.number = 1, .name = "make", .status = StepStatus::completed};
+  good.conclusion = Conclusion::success;
+  put_step(f.db, id, good);
+  put_step(f.db, id, Step{.number = 2, .name = "test", .status = StepStatus::in_progress});
+  put_step(f.db, id, Step{.number = 3, .name = "deploy"});
+  const JobChange lost{.status = Status::completed, .conclusion = Conclusion::cancelled};
+  CHECK(change_job(f.db, id, lost, at(3000)) == Change::applied);
+  const auto steps = steps_of_job(f.db, id);
+  REQUIRE(steps.size() == 3);
+  CHECK(steps[0].conclusion == Conclusion::success);
+  CHECK(steps[1].conclusion == Conclusion::cancelled);
+  CHECK(steps[1].completed_at == at(3000));
+  CHECK(steps[2].conclusion == Conclusion::skipped);
+}
+
 TEST_CASE("jobs: annotations keep their order and are read on from any number") {
   test::Fixture f;
   const core::JobId id = f.add_job(f.add_run());
