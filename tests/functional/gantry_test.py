@@ -52,9 +52,7 @@ def main():
     if not os.path.exists(os.path.join(SHARED, "github/github-openapi-trimmed.json")):
         print("SKIPPED: GitHub's API description is not there; set GANTRY_SHARED_DIR")
         sys.exit(SKIPPED)
-    result = unittest.main(verbosity=2, exit=False).result
-    all_skipped = result.testsRun == len(result.skipped)
-    sys.exit(1 if not result.wasSuccessful() else SKIPPED if all_skipped else 0)
+    unittest.main(verbosity=2)
 
 
 def wait_for(condition, what, timeout=60.0):
@@ -426,8 +424,8 @@ log_level: debug
 
     def job_log(self, job):
         """The lines of a job's log, without their times."""
-        text = self.api(f"/api/gantry/v1/jobs/{job}/log").body.decode("utf-8", "replace")
-        return [line.partition(" ")[2] for line in text.replace("\r\n", "\n").split("\n")[:-1]]
+        text = self.api(f"/api/gantry/v1/jobs/{job}/log").body.decode("utf-8")
+        return [line.partition(" ")[2] for line in text.splitlines()]
 
     def cli(self, *args, check=True, timeout=90):
         result = subprocess.run([os.path.join(BIN, "gantry"), "--socket", self.socket, *args],

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""Kill -9 at random moments: nothing acknowledged is lost, nothing stays in progress, and GitHub
+is never told two results of one job."""
+import os
+import random
+import signal
+import time
+
+import gantry_test
+from gantry_test import alive, processes, wait_for
+
+SEED = int(os.environ.get("GANTRY_TEST_SEED", "20260101"))
+SECONDS = float(os.environ.get("GANTRY_TEST_SECONDS", "40"))
+
+WORKFLOW = """
+on: push
+jobs:
+  legs:
+    runs-on: ubuntu-latest
+    strategy: {fail-fast: false, matrix: {leg: [1, 2]}}
+    steps:
+      - uses: actions/checkout@v4
+      - run: for i in $(seq 20); do echo $i; sleep 0.02; done
+  after:
+    needs: legs
+    if: always()
+    runs-on: ubuntu-latest
+    steps: [{run: echo after}]
+"""
+
+
+class Crashes(gantry_test.Case):
+    with_github = True
+    keys = {"jobs": 4}
+
+    def kill_one(self, dice):
+        """Kills a runner, an agent or gantryd; says what."""
+        victim = dice.choice(["runner", "agent", "gantryd", "gantryd"])
+        if victim == "gantryd":
+            self.gantry.restart(signal.SIGKILL)
+            return victim
+        pids = list(self.gantry.runner_pids().values())
+        if victim == "agent":
+            pids = [pid for runner in pids for pid in agents_of(runner)]
+        if not pids:
+            return "nobody"
+        try:
+            os.kill(dice.choice(sorted(pids)), signal.SIGKILL)
+        except ProcessLookupError:
+            return "nobody"
+        return victim
+
+    def test_kills_at_random_moments_lose_nothing(self):
+        dice, guids, killed = random.Random(SEED), [], []
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            self.repo.workflow(WORKFLOW, message=f"push {len(guids)}")
+            answer, guid = self.gantry.deliver("push", self.repo.push_event())
+            self.assertEqual(answer.status, 202)
+            guids.append(guid)
+            moment = time.monotonic() + dice.uniform(0, 1.2)
+            wait_for(lambda moment=moment: time.monotonic() > moment, "the moment to kill")
+            killed.append(self.kill_one(dice))
+        print(f"seed {SEED}: {len(guids)} pushes, killed: " +
+              ", ".join(f"{killed.count(word)} {word}" for word in sorted(set(killed))))
+        runs = []
+        for guid in guids:
+            view = self.gantry.delivery(guid)
+            self.assertEqual(len(view["runs"]), 1, view)
+            runs.append(self.gantry.finished(view["runs"][0]))
+        self.assertEqual(self.gantry.own("/runs?status=in_progress")["runs"], [])
+        wanted = {f"gantry-{job['id']}": job["conclusion"] for run in runs for job in run["jobs"]}
+
+        def all_told():
+            told = {c["external_id"]: c["conclusion"] for c in self.github.checks()
+                    if c["status"] == "completed"}
+            return len(set(wanted) - set(told)) == 0
+        wait_for(all_told, "every job to be told to GitHub")
+        state = self.github.state()
+        self.assertEqual(state["violations"], [])
+        checks = state["check_runs"]
+        self.assertEqual(len(checks), len({c["external_id"] for c in checks}))
+        self.assertEqual({c["external_id"]: c["conclusion"] for c in checks}, wanted)
+        # A job that was told completed is not told anything else afterwards.
+        for check in checks:
+            self.assertEqual(check["history"].count("completed"), 1, check)
+        for run in runs:
+            self.assertNotIn(None, [job["conclusion"] for job in run["jobs"]])
+        wait_for(lambda: not self.gantry.runner_pids(), "all runners to have ended")
+        self.assertEqual(processes(self.folder + "/state/jobs"), [])
+
+    def test_a_killed_runner_fails_its_job_with_the_reason_and_leaves_no_process(self):
+        def a_runner(self):
+            pids = self.gantry.runner_pids()
+            return next(iter(pids.values())) if pids and self.step_runs(next(iter(pids))) else None
+        run = self.lost_run(a_runner)
+        reasons = [job["reason"] for job in run["jobs"] if job["conclusion"] == "failure"]
+        self.assertTrue(any("the runner was lost" in reason for reason in reasons), reasons)
+
+    def test_a_killed_agent_fails_its_job_with_the_reason(self):
+        def an_agent(self):
+            for job, pid in self.gantry.runner_pids().items():
+                if self.step_runs(job):
+                    return next(iter(agents_of(pid)), None)
+            return None
+        run = self.lost_run(an_agent)
+        failed = [job for job in run["jobs"] if job["conclusion"] == "failure"]
+        self.assertTrue(failed and all(job["reason"] or job["annotations"] for job in failed), run)
+
+    def step_runs(self, job):
+        steps = self.gantry.own(f"/jobs/{job}")["steps"]
+        return any(s["status"] == "in_progress" and s["name"].startswith("Run for") for s in steps)
+
+    def lost_run(self, find):
+        """The run of which a process was killed in the middle of a step."""
+        run_id = self.push(WORKFLOW.replace("seq 20)", "seq 4000)").replace(
+            "[1, 2]", "[1]"), message=find.__name__)
+        os.kill(wait_for(lambda: find(self), "something to kill"), signal.SIGKILL)
+        run = self.gantry.finished(run_id)
+        self.assertEqual(run["conclusion"], "failure")
+        wait_for(lambda: not processes(self.folder + "/state/jobs"), "its processes to be gone")
+        return run
+
+
+def agents_of(pid):
+    """The agents (pid 1 of sandboxes) below a process."""
+    found, parents = [], {pid}
+    children = {}
+    for other in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{other}/stat", encoding="utf-8", errors="replace") as stat:
+                children[int(other)] = int(stat.read().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue
+    grown = True
+    while grown:
+        more = {child for child, parent in children.items() if parent in parents} - parents
+        parents |= more
+        grown = bool(more)
+    for each in parents:
+        try:
+            with open(f"/proc/{each}/comm", encoding="utf-8") as comm:
+                if comm.read().startswith("gantry-agent") and alive(each):
+                    found.append(each)
+        except OSError:
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    gantry_test.main()
