@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "core/base/text.hpp"
 #include "core/expr/number.hpp"
 #include "core/expr/value.hpp"
 
@@ -49,7 +50,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     // "[json.exception.parse_error.101] parse error at line …: what" → "at line …: what"
     std::string_view why = error.what();
     if (const auto at = why.find("parse error "); at != why.npos) why.remove_prefix(at + 12);
-    error_ = Error{Errc::invalid, "parsing JSON: " + std::string(why)};
+    // It quotes the text, whatever bytes that has.
+    error_ = Error{Errc::invalid, "parsing JSON: " + to_valid_utf8(why)};
     if (why.empty()) error_.message += "at byte " + std::to_string(position);
     return false;
   }

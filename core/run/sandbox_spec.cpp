@@ -16,6 +16,13 @@ bool is_plain_path(std::string_view path) {
   return std::find(parts.begin(), parts.end(), "..") == parts.end();
 }
 
+// Below a folder that is the job's own: mounted before that folder it would be hidden.
+bool is_below_jobs_own(const std::string& path) {
+  const std::string own[] = {"/run/", "/tmp/", "/var/tmp/", std::string(kSandboxHome) + "/"};
+  return std::any_of(std::begin(own), std::end(own),
+                     [&](const std::string& folder) { return path.starts_with(folder); });
+}
+
 std::string passwd(const SandboxSpec& spec) {
   const std::string ids = std::to_string(spec.uid) + ":" + std::to_string(spec.gid);
   return "root:x:0:0:root:/root:/usr/sbin/nologin\n"
@@ -123,7 +130,7 @@ SandboxSpec host_root_sandbox(const HostRoot& host, const HostRootOptions& optio
   }
   add_etc(host, options, spec);
   for (const std::string& path : options.read_only) {
-    spec.mounts.push_back({Kind::read_only, path, path});
+    if (!is_below_jobs_own(path)) spec.mounts.push_back({Kind::read_only, path, path});
   }
   spec.mounts.push_back({Kind::proc, "", "/proc"});
   for (const std::string& path : host.masked) {
@@ -134,6 +141,9 @@ SandboxSpec host_root_sandbox(const HostRoot& host, const HostRootOptions& optio
   spec.mounts.push_back({Kind::read_write, options.tmp, "/tmp"});
   spec.mounts.push_back({Kind::symlink, "../tmp", "/var/tmp"});
   spec.mounts.push_back({Kind::read_write, options.home, kSandboxHome});
+  for (const std::string& path : options.read_only) {
+    if (is_below_jobs_own(path)) spec.mounts.push_back({Kind::read_only, path, path});
+  }
   return spec;
 }
 

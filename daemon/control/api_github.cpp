@@ -378,8 +378,10 @@ async::Task<Response> Api::list_artifacts(Request& request) {
 async::Task<Response> Api::check_annotations(Request& request) {
   co_await repository_of(request);
   const core::JobId id{number_of(request.param("job"), "check run")};
+  const storage::Page page = page_of(request);
+  const int before = (page.number - 1) * page.size;
   const auto rows = co_await conductor_.db().read(
-      [&](Database& d) { return storage::annotations_of_job(d, id); });
+      [&](Database& d) { return storage::annotations_of_job(d, id, before, page.size); });
   json list = json::array();
   for (const storage::Annotation& item : rows) {
     list.push_back({{"path", item.path},

@@ -263,15 +263,17 @@ async::Task<> Intake::rerun_check(const Item& item, const proto::CheckRunRequest
     co_await rerun_commit(item, request.head_sha);
     co_return;
   }
-  std::string refused;
+  std::string reason;
   try {
     co_await conductor_.rerun(job->run, core::run::RerunScope::one_job, job->id,
                               item.content->sender.login);
   } catch (const Exception& error) {
-    refused = error.what();
+    reason = error.what();
   }
-  co_await finish(item.id, refused.empty() ? DeliveryState::processed : DeliveryState::ignored,
-                  refused.empty() ? "started a new attempt" : refused);
+  // A conditional of strings within the co_await statement is destroyed twice by GCC 12.
+  const auto state = reason.empty() ? DeliveryState::processed : DeliveryState::ignored;
+  if (reason.empty()) reason = "started a new attempt";
+  co_await finish(item.id, state, reason);
 }
 
 async::Task<> Intake::rerun_commit(const Item& item, std::string head_sha) {
@@ -286,19 +288,20 @@ async::Task<> Intake::rerun_commit(const Item& item, std::string head_sha) {
     return storage::list_runs(d, filter, page).runs;
   });
   std::size_t started = 0;
-  std::string refused;
+  std::string reason;
   for (const storage::Run& run : runs) {
     try {
       co_await conductor_.rerun(run.id, core::run::RerunScope::all, core::JobId(),
                                 item.content->sender.login);
       ++started;
     } catch (const Exception& error) {
-      refused = error.what();
+      reason = error.what();
     }
   }
-  if (runs.empty()) refused = "no run of commit " + head_sha + " is known here";
-  co_await finish(item.id, started > 0 ? DeliveryState::processed : DeliveryState::ignored,
-                  started > 0 ? "started " + count_runs(started) + " again" : refused);
+  if (runs.empty()) reason = "no run of commit " + head_sha + " is known here";
+  const auto state = started > 0 ? DeliveryState::processed : DeliveryState::ignored;
+  if (started > 0) reason = "started " + count_runs(started) + " again";
+  co_await finish(item.id, state, reason);
 }
 
 }  // namespace gantry::daemon::control

@@ -232,6 +232,14 @@ async::Task<EventsStored> Supervisor::take(RunnerPointer runner,
   report.channel = report_channel(*settings, job->run->repo);
   report.public_url = settings->public_url();
   const core::Timestamp now = conductor_.clock().now();
+  // A runner knows that it was to stop; why is known here.
+  for (proto::RunnerEvent& event : events) {
+    auto* completed = std::get_if<proto::JobCompleted>(&event.body);
+    if (completed != nullptr && completed->conclusion == Conclusion::cancelled &&
+        !job->cancel_reason.empty()) {
+      completed->reason = job->cancel_reason;
+    }
+  }
   EventsStored stored = co_await conductor_.db().write(
       [&](Database& d) { return store_events(d, *job, events, report, now); });
   conductor_.job_progressed(*job, stored.started ? Progress::started : Progress::going_on);

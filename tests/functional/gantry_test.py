@@ -187,8 +187,11 @@ class FakeGithub:
 
     def control(self, what, **body):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection.request("POST", "/_control/" + what, json.dumps(body))
-        return json.loads(connection.getresponse().read())
+        try:
+            connection.request("POST", "/_control/" + what, json.dumps(body))
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
 
     def fail(self, match, mode, times=1, **more):
         self.control("fail", match=match, mode=mode, times=times, **more)
@@ -221,7 +224,7 @@ class Answer:
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
-        super().__init__("localhost", timeout=120)
+        super().__init__("localhost", timeout=30)
         self.path = path
 
     def connect(self):
@@ -329,8 +332,9 @@ log_level: debug
             try:
                 with open(os.path.join(jobs, job, "runner.pid"), encoding="utf-8") as file:
                     pid = int(file.read())
-                if os.readlink(f"/proc/{pid}/exe").endswith("/gantry-runner"):
-                    pids[int(job)] = pid
+                with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+                    if file.read() == "gantry-runner\n" and alive(pid):
+                        pids[int(job)] = pid
             except (OSError, ValueError):
                 continue
         return pids
@@ -344,7 +348,7 @@ log_level: debug
 
     # Talking to it.
     def api(self, path, method="GET", body=None, headers=None, tcp=False, token=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120) if tcp \
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30) if tcp \
             else UnixConnection(self.socket)
         headers = dict(headers or {})
         if token:
@@ -424,8 +428,8 @@ log_level: debug
 
     def job_log(self, job):
         """The lines of a job's log, without their times."""
-        text = self.api(f"/api/gantry/v1/jobs/{job}/log").body.decode("utf-8")
-        return [line.partition(" ")[2] for line in text.splitlines()]
+        text = self.api(f"/api/gantry/v1/jobs/{job}/log").body.decode("utf-8", "replace")
+        return [line.partition(" ")[2] for line in text.replace("\r\n", "\n").split("\n")[:-1]]
 
     def cli(self, *args, check=True, timeout=90):
         result = subprocess.run([os.path.join(BIN, "gantry"), "--socket", self.socket, *args],
@@ -453,12 +457,15 @@ class Case(unittest.TestCase):
         cls.addClassCleanup(cls.gantry.close)
         cls.gantry.start()
 
-    def setUp(self):
-        self.log_start = len(self.gantry.log())
-
-    def tearDown(self):
-        if not self._outcome.success or os.environ.get("GANTRY_TEST_LOG"):
-            print("gantryd's log:\n" + self.gantry.log()[self.log_start:][-8000:], file=sys.stderr)
+    def run(self, result=None):
+        """As ever; a test that fails shows what gantryd logged meanwhile."""
+        start, wrong = len(self.gantry.log()), len(result.failures) + len(result.errors)
+        began = time.monotonic()
+        super().run(result)
+        if time.monotonic() - began > 5:
+            print(f"(took {time.monotonic() - began:.1f} s)", file=sys.stderr)
+        if len(result.failures) + len(result.errors) > wrong:
+            print("gantryd's log:\n" + self.gantry.log()[start:][-8000:], file=sys.stderr)
 
     def push(self, workflow, files=None, **event):
         """Commits the workflow as the only one and pushes it; gives the run's id."""

@@ -15,7 +15,6 @@ class Refusals(gantry_test.Case):
     """Answers to requests that are no deliveries."""
 
     def setUp(self):
-        super().setUp()
         self.sha = self.repo.workflow(HELLO)
         self.event = self.repo.push_event()
 
@@ -174,7 +173,7 @@ class Deliveries(gantry_test.Case):
         self.gantry.started("push", self.repo.push_event())
         readme = self.repo.commit({"README": "new", "src/doc/x": "new"})
         view = self.assert_ignored("push", self.repo.push_event(before=first), "no workflow starts")
-        self.assertEqual(view["decisions"][0]["rule"], "paths")
+        self.assertEqual(view["decisions"][0]["rule"], "no_file_selected")
         self.repo.commit({"src/b": "new"})
         self.assertEqual(len(self.gantry.started("push", self.repo.push_event(before=readme))), 1)
 

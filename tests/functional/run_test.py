@@ -43,10 +43,10 @@ class Jobs(gantry_test.Case):
     steps:
       - run: |
           echo "${{ needs.first.result }} ${{ needs.first.outputs.word }}"
-          echo "${{ toJSON(needs.first.outputs.lines) }}"
+          echo '${{ toJSON(needs.first.outputs.lines) }}'
 """)
         self.assertEqual(run["conclusion"], "success")
-        self.assert_logged(run["by_name"]["second"], "success heureka", "one\\ntwo")
+        self.assert_logged(run["by_name"]["second"], "success heureka", '"one\\ntwo"')
         self.assertEqual(run["by_name"]["first"]["outputs"],
                          {"word": "heureka", "lines": "one\ntwo"})
 

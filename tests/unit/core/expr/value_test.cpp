@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/expr/value.hpp"
 
+#include "core/base/text.hpp"
 #include "core/expr/number.hpp"
 #include "core/expr/unicode.hpp"
 
@@ -111,10 +112,11 @@ TEST_CASE("json: reads strictly, writes compact and indented") {
 }
 
 TEST_CASE("json: broken, trailing, invalid and too deep input is refused with a reason") {
-  for (const char* text : {"", "{", "[1,]", "1 2", "{'a':1}", "\"\xff\"", "nul"}) {
+  for (const char* text : {"", "{", "[1,]", "1 2", "{'a':1}", "\"\xff\"", "\xff", "nul"}) {
     const auto value = parse_json(text);
     REQUIRE_MESSAGE(!value, text);
     CHECK(value.error().message.starts_with("parsing JSON: "));
+    CHECK(to_valid_utf8(value.error().message) == value.error().message);  // it is shown
   }
   CHECK(parse_json(std::string(100, '[') + std::string(100, ']')));
   const auto deep = parse_json(std::string(100'000, '['));

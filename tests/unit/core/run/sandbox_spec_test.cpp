@@ -50,6 +50,15 @@ TEST_CASE("sandbox spec: the default root becomes these arguments") {
         "--remount-ro / --chdir /home/runner --seccomp 5 --info-fd 6 -- /agent");
 }
 
+TEST_CASE("sandbox spec: a folder below one of the job's own is mounted after it") {
+  HostRootOptions options = sample_options();
+  options.read_only = {"/tmp/shared", "/srv"};
+  const std::string args = arguments_of(host_root_sandbox(sample_host(), options),
+                                        {.files = {8, 9, 10, 11, 12, 13, 14}});
+  CHECK(args.find("--ro-bind /srv /srv") < args.find(" /tmp "));
+  CHECK(args.find("--ro-bind /tmp/shared /tmp/shared") > args.find(" /tmp "));
+}
+
 TEST_CASE("sandbox spec: the network is shared only when it is the host's") {
   for (const Network network : {Network::none, Network::internet, Network::host}) {
     HostRootOptions options = sample_options();
