@@ -121,25 +121,4 @@ TempDir::~TempDir() {
   if (!path_.empty()) remove_tree(path_);
 }
 
-std::optional<std::string> remove_tree(const fs::path& path) noexcept {
-  try {
-    std::error_code error;
-    fs::remove_all(path, error);
-    if (!error) return std::nullopt;
-    // A job may leave folders it has no write permission on; we own them, so grant it and retry.
-    const auto options = fs::directory_options::skip_permission_denied;
-    ::chmod(path.c_str(), 0700);
-    for (fs::recursive_directory_iterator it(path, options, error), end; !error && it != end;
-         it.increment(error)) {
-      if (it->is_directory() && !it->is_symlink()) ::chmod(it->path().c_str(), 0700);
-    }
-    error.clear();
-    fs::remove_all(path, error);
-    if (!error) return std::nullopt;
-    return "removing '" + path.string() + "': " + error.message();
-  } catch (const std::exception& e) {
-    return "removing '" + path.string() + "': " + e.what();
-  }
-}
-
 }  // namespace gantry::core

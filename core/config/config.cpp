@@ -19,6 +19,25 @@ bool is_http_url(const std::string& text) {
   return text.starts_with("http://") || text.starts_with("https://");
 }
 
+// `https://token@host/`, `user:password@`: addresses stand in logs, errors and the database.
+bool has_password(std::string_view url) {
+  const bool is_http = is_http_url(std::string(url));  // ssh://git@host is only a name
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return false;
+  url.remove_prefix(scheme + 3);
+  const std::string_view authority = url.substr(0, url.find_first_of("/?#"));
+  const std::size_t at = authority.rfind('@');
+  if (at == std::string_view::npos) return false;
+  return is_http || authority.substr(0, at).find(':') != std::string_view::npos;
+}
+
+void refuse_password(Section& section, std::string_view key, const std::string& url) {
+  if (!has_password(url)) return;
+  section.state().error(section.position_of(key),
+                        "'" + std::string(key) + "' holds a password, which logs would show",
+                        "put it into github.token_file, or use an ssh key");
+}
+
 void read_url(Section& section, std::string_view key, std::string& into) {
   section.text(key, into);
   while (into.ends_with('/'))
@@ -28,6 +47,7 @@ void read_url(Section& section, std::string_view key, std::string& into) {
                           "'" + std::string(key) + "' must be an http or https address",
                           "for example https://ci.example.org");
   }
+  refuse_password(section, key, into);
 }
 
 void read_listen(Section& section, Listen& listen) {
@@ -76,6 +96,7 @@ Repository read_repository(Section& section) {
                           "owner/* allows every repository of an owner");
   }
   section.text("clone_url", repository.clone_url);
+  refuse_password(section, "clone_url", repository.clone_url);
   section.path("ssh_key_file", repository.ssh_key_file);
   section.path("known_hosts_file", repository.known_hosts_file);
   section.texts("workflows", repository.workflows);

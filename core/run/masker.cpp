@@ -10,6 +10,7 @@ namespace gantry::core::run {
 namespace {
 
 constexpr std::size_t kShortPattern = 4;
+constexpr std::size_t kPatternOverhead = 64;
 constexpr std::string_view kMask = "***";
 
 // Sorted; ranges that overlap or touch are one.
@@ -61,6 +62,7 @@ void Masker::add_lines(std::string_view value) {
 void Masker::add_forms(std::string_view value) {
   for (std::string& form : secret_forms(value)) {
     if (!known_.insert(form).second) continue;
+    pattern_bytes_ += form.size() + kPatternOverhead;
     if (form.find('\n') != std::string::npos) {
       many_lines_.add(std::move(form));
       continue;

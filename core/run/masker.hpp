@@ -23,6 +23,9 @@ class Masker {
   // Of the patterns that fit into a line; 0 when there is none.
   std::size_t longest_bytes() const { return longest_in_line_; }
 
+  // How much is looked for, in all forms; what it costs in memory is a few times that.
+  std::size_t pattern_bytes() const { return pattern_bytes_; }
+
   // Text as a whole (outputs, names, annotations): a secret of several lines is one hit.
   std::string mask(std::string_view text) const;
   bool has_secret(std::string_view text) const;
@@ -41,6 +44,7 @@ class Masker {
 
   std::unordered_set<std::string> known_;
   std::size_t longest_in_line_ = 0;
+  std::size_t pattern_bytes_ = 0;
   // Apart, because the shortest pattern sets the pace of a search.
   PatternSearch long_;
   PatternSearch short_;

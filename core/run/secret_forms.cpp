@@ -5,6 +5,8 @@
 #include "core/expr/unicode.hpp"
 #include "core/expr/value.hpp"
 
+#include <algorithm>
+
 namespace gantry::core::run {
 namespace {
 
@@ -30,6 +32,19 @@ std::string base64(std::string_view bytes) {
 // bytes that share a group with what stands before are given up.
 std::string base64_from(std::string_view value, std::size_t skip) {
   return base64(value.size() > skip ? value.substr(skip) : value);
+}
+
+// Where more follows the value (`echo $SECRET | base64` adds a line end) its last digits are others
+// and there is no padding: the digits that its own bytes decide, in both alphabets.
+void add_open_base64(std::string_view value, std::size_t skip, std::vector<std::string>& forms) {
+  if (value.size() <= skip) return;
+  value.remove_prefix(skip);
+  std::string digits = base64(value).substr(0, value.size() * 8 / 6);
+  if (digits.size() < kShortest) return;
+  forms.push_back(digits);
+  std::replace(digits.begin(), digits.end(), '+', '-');
+  std::replace(digits.begin(), digits.end(), '/', '_');
+  forms.push_back(std::move(digits));
 }
 
 std::string json_escaped(std::string_view value) {
@@ -100,8 +115,10 @@ std::vector<std::string> secret_forms(std::string_view value) {
   std::vector<std::string> forms;
   if (value.empty()) return forms;
   forms.emplace_back(value);
-  for (const std::size_t skip : {0U, 1U, 2U})
+  for (const std::size_t skip : {0U, 1U, 2U}) {
     forms.push_back(base64_from(value, skip));
+    add_open_base64(value, skip, forms);
+  }
   forms.push_back(replace_all(value, "\"", "\\\""));
   forms.push_back(replace_all(value, "'", "''"));
   forms.push_back(json_escaped(value));

@@ -47,6 +47,14 @@ void prefer_steps_for_oom() {
   ::close(fd);
 }
 
+// Counted in the job's own user namespace (Linux 5.14): a bound also where there is no control
+// group.
+void limit_processes(const char* text) {
+  rlimit limit{};
+  limit.rlim_cur = limit.rlim_max = std::strtoul(text, nullptr, 10);
+  if (limit.rlim_cur == 0 || ::setrlimit(RLIMIT_NPROC, &limit) != 0) die("limiting processes");
+}
+
 void prepare_process() {
   prefer_steps_for_oom();
   if (::prctl(PR_SET_DUMPABLE, 0) != 0) die("making itself undumpable");
@@ -58,11 +66,9 @@ void prepare_process() {
     ::syscall(SYS_rt_sigaction, signo, by_default, nullptr, sizeof(std::uint64_t));
   }
   ::umask(022);
-  rlimit core{};
-  if (::getrlimit(RLIMIT_CORE, &core) == 0) {
-    core.rlim_cur = 0;
-    ::setrlimit(RLIMIT_CORE, &core);
-  }
+  // One byte is the value at which the kernel does not start the host's core dump program either.
+  const rlimit core{1, 1};
+  ::setrlimit(RLIMIT_CORE, &core);
 }
 
 // A signalfd for the end of children; every signal is blocked.
@@ -186,7 +192,9 @@ int main(int argc, char** argv) {
   if (argc >= 2 && std::strcmp(argv[1], "block-routes") == 0) {
     return gantry::daemon::agent::block_routes(argc - 2, argv + 2);
   }
-  if (argc != 1) {
+  if (argc == 3 && std::strcmp(argv[1], "--processes") == 0) {
+    gantry::daemon::agent::limit_processes(argv[2]);
+  } else if (argc != 1) {
     std::fprintf(stderr, "gantry-agent: started by gantry-runner inside a sandbox, not by hand\n");
     return 2;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/cli/print.hpp"
 
+#include "core/base/text.hpp"
 #include "core/base/time.hpp"
 
 #include <nlohmann/json.hpp>
@@ -103,7 +104,7 @@ std::string mark(std::string_view status, std::string_view conclusion) {
 std::string text(const nlohmann::json& object, std::string_view key) {
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) return "";
-  return found->is_string() ? found->get<std::string>() : found->dump();
+  return for_terminal(found->is_string() ? found->get<std::string>() : found->dump());
 }
 
 std::string name_text(const nlohmann::json& object, std::string_view key) {
@@ -174,7 +175,12 @@ void print_table(const std::vector<std::string>& head,
 }
 
 std::string for_terminal(std::string_view line) {
-  if (!stdout_is_terminal()) return std::string(line);
+  return stdout_is_terminal() ? without_control(line) : std::string(line);
+}
+
+std::string without_control(std::string_view text) {
+  const std::string valid = core::to_valid_utf8(text);
+  std::string_view line = valid;
   std::string safe;
   safe.reserve(line.size());
   while (!line.empty()) {

@@ -39,5 +39,6 @@ void print_table(const std::vector<std::string>& head,
 // Bytes of a job's log that could steer the terminal become visible text; colours and line ends
 // stay.
 std::string for_terminal(std::string_view line);
+std::string without_control(std::string_view text);  // for_terminal() on a terminal
 
 }  // namespace gantry::daemon::cli

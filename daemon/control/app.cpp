@@ -151,6 +151,7 @@ async::Task<> App::start() {
   }
   if (reporter_) reporter_->start();
   supervisor_.warm_up();
+  tasks_.spawn("overdue runners", supervisor_.end_overdue());
   tasks_.spawn("signals", watch_signals());
   tasks_.spawn("watchdog", keep_watchdog());
   tasks_.spawn("idle git", git_.let_idle_go());

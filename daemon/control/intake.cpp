@@ -254,10 +254,16 @@ async::Task<> Intake::rerun_check(const Item& item, const proto::CheckRunRequest
   }
   const auto job = co_await conductor_.db().read([&](Database& d) {
     auto found = storage::find_job(d, core::JobId{number});
-    if (found) return found;
-    const auto entry =
-        storage::find_entry_by_remote_id(d, storage::OutboxKind::check_run, request.check_run_id);
-    return entry ? storage::find_job(d, entry->job) : std::nullopt;
+    if (!found) {
+      const auto entry =
+          storage::find_entry_by_remote_id(d, storage::OutboxKind::check_run, request.check_run_id);
+      if (entry) found = storage::find_job(d, entry->job);
+    }
+    // Anyone's app can put our ids into its own checks: only jobs of this repository count.
+    const auto repo = storage::find_repository(d, item.content->repository.full_name);
+    const auto run = found ? storage::find_run(d, found->run) : std::nullopt;
+    if (!run || !repo || run->repo != repo->id) found.reset();
+    return found;
   });
   if (!job) {  // our state was lost: what ran for that commit runs again
     co_await rerun_commit(item, request.head_sha);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 
 namespace gantry::daemon::control {
 namespace {
@@ -32,6 +33,10 @@ constexpr int kLostStarts = 3;
 // Small logs take a block each way; compressing them saves nothing.
 constexpr std::uint64_t kCompressFrom = 16 * 1024;
 constexpr std::uint64_t kEventsLimit = 64ULL << 20;
+constexpr std::chrono::seconds kOverduePause{5};
+// A runner keeps its job's times itself; so much later it is thought to hang.
+const std::chrono::minutes kCancelPatience =
+    proto::JobMessage().cancel_timeout + std::chrono::minutes(1);
 
 // Whether a living runner holds the lock of the job's folder.
 bool is_locked(const core::fs::path& folder) {
@@ -104,6 +109,7 @@ async::Task<> Supervisor::run(RunnerPointer runner) {
   const std::string token = core::random_hex(32);
   runner->hash = token_hash(token);
   by_token_hash_[runner->hash] = runner;
+  runner->patience_ends = patience_for(*runner->job);
   std::string failed;
   try {
     const core::fs::path folder = layout_.job(id);
@@ -152,6 +158,7 @@ void Supervisor::adopt(std::shared_ptr<ActiveJob> job) {
   auto runner = std::make_shared<Runner>(runtime_.executor(), std::move(job));
   runner->hash = runner->job->token_hash;
   runner->is_stored = true;
+  runner->patience_ends = patience_for(*runner->job);
   if (!runner->hash.empty()) by_token_hash_[runner->hash] = runner;
   const core::fs::path folder = layout_.job(runner->job->id);
   if (is_locked(folder)) {
@@ -214,6 +221,30 @@ async::Task<> Supervisor::tidy(core::JobId job) {
     return problem;
   });
   if (left) core::log::warn("job folder cannot be removed", {{"job", job.value}, {"why", *left}});
+}
+
+async::Task<> Supervisor::end_overdue() {
+  for (;;) {
+    co_await async::sleep_for(kOverduePause);
+    const auto now = std::chrono::steady_clock::now();
+    for (const auto& [hash, runner] : by_token_hash_) {
+      if (!runner->job->cancel_reason.empty() && !runner->is_cancelled) {
+        runner->is_cancelled = true;
+        runner->patience_ends = std::min(runner->patience_ends, now + kCancelPatience);
+      }
+      if (now < runner->patience_ends || runner->ended) continue;
+      core::log::error("runner does not end, killing it", {{"job", runner->job->id.value}});
+      const int pidfd = runner->child ? runner->child.pidfd() : runner->pidfd.get();
+      ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);
+      runner->patience_ends = now + kCancelPatience;
+    }
+  }
+}
+
+std::chrono::steady_clock::time_point Supervisor::patience_for(const ActiveJob& job) const {
+  const auto timeout = std::chrono::ceil<std::chrono::minutes>(
+      job.plan.timeout.value_or(conductor_.settings()->config.limits.timeout));
+  return std::chrono::steady_clock::now() + timeout + kCancelPatience;
 }
 
 void Supervisor::release_all() {

@@ -35,6 +35,8 @@ class Supervisor final : public JobStarter {
 
   // Starts runners ahead of need, so that a job does not wait for one.
   void warm_up();
+  // Kills runners that outlive their job's time: a job may find a way to keep its runner busy.
+  async::Task<> end_overdue();
   // Lets go of all runners: they go on without us.
   void release_all();
 
@@ -46,6 +48,7 @@ class Supervisor final : public JobStarter {
   async::Task<> ended(RunnerPointer runner, std::string how);
   async::Task<> tidy(core::JobId job);
   os::Child spawn_runner(core::UniqueFd& to_stdin) const;
+  std::chrono::steady_clock::time_point patience_for(const ActiveJob& job) const;
   RunnerPointer find(const http::Request& request) const;
   async::Task<EventsStored> take(RunnerPointer runner, std::vector<proto::RunnerEvent> events);
   std::string acknowledgement(const Runner& runner, std::int64_t acked) const;

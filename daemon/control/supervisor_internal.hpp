@@ -26,6 +26,8 @@ struct Supervisor::Runner {
   bool is_stored = false;  // its token is durable: it may have the job
   async::Wakeup stored;
   bool ended = false;
+  bool is_cancelled = false;
+  std::chrono::steady_clock::time_point patience_ends;  // then it is killed
 };
 
 }  // namespace gantry::daemon::control

@@ -9,6 +9,7 @@
 #include <boost/asio.hpp>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -152,7 +153,11 @@ struct Server::State {
         limits(l),
         changed(executor),
         accepting(executor),
-        serving(executor) {}
+        serving(executor) {
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) != 0) core::throw_errno("reading the descriptor limit");
+    limits.connections = std::min<std::size_t>(limits.connections, files.rlim_cur / 2);
+  }
 
   asio::any_io_executor executor;
   const Router& router;
@@ -162,6 +167,8 @@ struct Server::State {
   async::Wakeup changed;  // a session came or went
   async::TaskGroup accepting;
   async::TaskGroup serving;
+  std::size_t tcp_sessions = 0;
+  std::uint64_t body_bytes = 0;  // held by all sessions
   bool is_ticking = false;
 };
 
@@ -169,18 +176,25 @@ namespace {
 
 template <class State>
 Task<> serve(std::shared_ptr<State> state, Socket socket, Origin origin) {
-  Session session(std::move(socket), std::move(origin), state->router, state->limits);
+  const std::size_t counted = origin.peer ? 0 : 1;
+  Session session(std::move(socket), std::move(origin), state->router, state->limits,
+                  state->body_bytes);
   struct Listed {
-    Listed(State& s, Session& one) : state(s), place(s.sessions.insert(s.sessions.end(), &one)) {}
+    Listed(State& s, Session& one, std::size_t over_tcp)
+        : state(s), place(s.sessions.insert(s.sessions.end(), &one)), tcp(over_tcp) {
+      state.tcp_sessions += tcp;
+    }
     Listed(const Listed&) = delete;
     Listed& operator=(const Listed&) = delete;
     ~Listed() {
       state.sessions.erase(place);
+      state.tcp_sessions -= tcp;
       state.changed.notify();
     }
     State& state;
     std::list<Session*>::iterator place;
-  } const listed(*state, session);
+    std::size_t tcp;
+  } const listed(*state, session, counted);
   state->changed.notify();
   co_await session.run();
 }
@@ -188,7 +202,7 @@ Task<> serve(std::shared_ptr<State> state, Socket socket, Origin origin) {
 template <class State>
 Task<> accept_loop(std::shared_ptr<State> state, Listener& listener) {
   for (;;) {
-    while (state->serving.size() >= state->limits.connections)
+    while (listener.unix_path.empty() && state->tcp_sessions >= state->limits.connections)
       co_await state->changed.wait();
     co_await listener.socket.async_wait(Socket::wait_read, asio::use_awaitable);
     core::UniqueFd fd(

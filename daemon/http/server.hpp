@@ -31,8 +31,11 @@ struct Endpoint {
 };
 
 struct ServerLimits {
-  std::size_t header_bytes = 16 * 1024;      // 431
-  std::size_t connections = 1024;            // more wait in the kernel's queue
+  std::size_t header_bytes = 16 * 1024;  // 431
+  // Over TCP, and never more than half of the process's descriptors; more wait in the kernel's
+  // queue. Who may open the Unix socket is not kept waiting by strangers.
+  std::size_t connections = 1024;
+  std::uint64_t bodies_bytes = 128 << 20;    // of all TCP requests being received; 503
   std::chrono::milliseconds header{10'000};  // first byte to end of header
   std::chrono::milliseconds body{60'000};    // end of header to end of body
   std::chrono::milliseconds idle{75'000};    // between requests

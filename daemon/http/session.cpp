@@ -28,6 +28,7 @@ using TimePoint = std::chrono::steady_clock::time_point;
 
 constexpr std::size_t kReadBytes = 8 * 1024;
 constexpr std::size_t kBodyReadBytes = 64 * 1024;
+constexpr std::size_t kSmallBody = 128 * 1024;
 constexpr std::size_t kFilePieceBytes = 256 * 1024;
 constexpr std::chrono::seconds kLinger{2};
 
@@ -48,14 +49,19 @@ Response refusal_for(const error_code& error) {
 
 class Session::Impl {
  public:
-  Impl(Socket socket, Origin origin, const Router& router, const ServerLimits& limits)
+  Impl(Socket socket, Origin origin, const Router& router, const ServerLimits& limits,
+       std::uint64_t& all_bodies)
       : socket_(std::move(socket)),
         origin_(std::move(origin)),
         router_(router),
         limits_(limits),
+        all_bodies_(all_bodies),
         deadline_(std::chrono::steady_clock::now() + limits.header) {
     socket_.native_non_blocking(true);
   }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() { forget_body(); }
 
   Task<> run();
   void tick(TimePoint now) {
@@ -81,6 +87,18 @@ class Session::Impl {
     error_code ignored;  // a socket that cannot be cancelled is closed already
     socket_.cancel(ignored);
   }
+  // Strangers' bodies are held in memory until their signature can be checked.
+  void count_body(std::size_t bytes) {
+    body_ += bytes;
+    all_bodies_ += bytes;
+  }
+  void forget_body() {
+    all_bodies_ -= body_;
+    body_ = 0;
+  }
+  bool is_too_much() const {
+    return !origin_.peer && body_ > kSmallBody && all_bodies_ > limits_.bodies_bytes;
+  }
   Received refuse(Response response) {
     refusal_ = std::move(response);
     return Received::refused;
@@ -103,6 +121,8 @@ class Session::Impl {
   Origin origin_;
   const Router& router_;
   const ServerLimits& limits_;
+  std::uint64_t& all_bodies_;  // of all connections
+  std::uint64_t body_ = 0;     // ours in it
   boost::beast::flat_buffer buffer_;
   Response refusal_;
   TimePoint deadline_;
@@ -181,6 +201,7 @@ Task<Session::Impl::After> Session::Impl::serve_one() {
   const After after =
       co_await send(request, std::move(response), keep ? After::keep : After::close);
   phase_ = Phase::idle;
+  forget_body();
   set_deadline(limits_.idle);
   buffer_.shrink_to_fit();
   co_return closing_ ? After::close : after;
@@ -204,7 +225,10 @@ Task<Session::Impl::Received> Session::Impl::receive(Parser& parser, Until until
       if (!error && taken > 0) continue;
     }
     const bool more = co_await fill();
-    if (more) continue;
+    if (more && !is_too_much()) continue;
+    if (more) {
+      co_return refuse(error_response(503, "too many large requests at once; send it again later"));
+    }
     if (phase_ == Phase::idle) co_return Received::closed;
     if (expired_) {
       expired_ = false;
@@ -222,6 +246,7 @@ Task<bool> Session::Impl::fill() {
       co_await socket_.async_read_some(space, asio::redirect_error(asio::use_awaitable, error));
   if (error) co_return false;
   buffer_.commit(size);
+  count_body(size);
   if (phase_ == Phase::idle) {
     phase_ = Phase::receiving;
     set_deadline(limits_.header);
@@ -243,6 +268,11 @@ std::optional<Response> Session::Impl::take_head(const Parser& parser, Request& 
                     [](const auto& f) { return core::equals_ignoring_case(f.first, "host"); });
   if (hosts > 1 || (hosts == 0 && message.version() >= 11)) {
     return error_response(400, "a request needs exactly one Host header");
+  }
+  // What is not understood would be taken for no body, and the body for the next request.
+  const std::string_view coding = request.header("Transfer-Encoding");
+  if (!coding.empty() && !core::equals_ignoring_case(coding, "chunked")) {
+    return error_response(501, "the only Transfer-Encoding understood here is 'chunked'");
   }
   is_chunkable_ = message.version() >= 11;
   request.target = std::move(parts->target);
@@ -450,8 +480,10 @@ Task<> Session::Impl::linger() {
   }
 }
 
-Session::Session(Socket socket, Origin origin, const Router& router, const ServerLimits& limits)
-    : impl_(std::make_unique<Impl>(std::move(socket), std::move(origin), router, limits)) {}
+Session::Session(Socket socket, Origin origin, const Router& router, const ServerLimits& limits,
+                 std::uint64_t& all_bodies)
+    : impl_(std::make_unique<Impl>(std::move(socket), std::move(origin), router, limits,
+                                   all_bodies)) {}
 Session::~Session() = default;
 Task<> Session::run() {
   return impl_->run();

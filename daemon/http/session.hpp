@@ -25,7 +25,9 @@ struct Origin {
 
 class Session {
  public:
-  Session(Socket socket, Origin origin, const Router& router, const ServerLimits& limits);
+  // `all_bodies`: bytes of requests held by all sessions of the server.
+  Session(Socket socket, Origin origin, const Router& router, const ServerLimits& limits,
+          std::uint64_t& all_bodies);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();

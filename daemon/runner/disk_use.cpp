@@ -13,7 +13,8 @@ namespace gantry::daemon::runner {
 namespace {
 
 constexpr std::uint64_t kBlockBytes = 512;
-constexpr int kDeepest = 256;  // descriptors held at once
+constexpr int kDeepest =
+    256;  // descriptors held at once; no build goes so deep, who hides files does
 
 void add_folder(core::UniqueFd folder, int depth, std::uint64_t enough, std::uint64_t& bytes) {
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(folder.get()), ::closedir);
@@ -25,7 +26,11 @@ void add_folder(core::UniqueFd folder, int depth, std::uint64_t enough, std::uin
     struct stat status {};
     if (::fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
     bytes += static_cast<std::uint64_t>(status.st_blocks) * kBlockBytes;
-    if (!S_ISDIR(status.st_mode) || depth == kDeepest) continue;
+    if (!S_ISDIR(status.st_mode)) continue;
+    if (depth == kDeepest) {
+      bytes = enough + 1;
+      return;
+    }
     core::UniqueFd child(
         ::openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (child) add_folder(std::move(child), depth + 1, enough, bytes);

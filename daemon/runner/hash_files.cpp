@@ -26,7 +26,6 @@ using core::Errc;
 using core::Exception;
 using std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kTimeLimit{120};
 constexpr std::size_t kDeepest = 200;  // links may form circles
 constexpr std::string_view kFollowOption = "--follow-symbolic-links";
 
@@ -65,7 +64,7 @@ class Walk {
         base_(path_segments(workspace.path)),
         patterns_(std::move(patterns)),
         links_(links),
-        give_up_at_(steady_clock::now() + kTimeLimit) {}
+        give_up_at_(steady_clock::now() + workspace.time_limit) {}
 
   std::string run() {
     for (const auto& root : search_roots())
@@ -120,15 +119,20 @@ class Walk {
     return text.empty() ? "." : text;
   }
 
+  void check_time() const {
+    if (steady_clock::now() <= give_up_at_) return;
+    throw Exception(Errc::timed_out, "hashing files: not done within " +
+                                         std::to_string(workspace_.time_limit.count() / 1000) +
+                                         " s");
+  }
+
   void visit(const std::vector<std::string>& path) {
     const Verdict verdict = judge(path);
     if (!verdict.file && !verdict.below) return;
     if (path.size() > base_.size() + kDeepest) {
       throw Exception(Errc::too_large, "hashing '" + relative(path) + "': folders lie too deep");
     }
-    if (steady_clock::now() > give_up_at_) {
-      throw Exception(Errc::timed_out, "hashing files: not done within 120 s");
-    }
+    check_time();
     const std::string name = relative(path);
     struct stat status {};
     if (::fstatat(workspace_.folder_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
@@ -170,6 +174,7 @@ class Walk {
     Sha256 one;
     buffer_.resize(256 << 10);
     for (;;) {
+      check_time();  // a file may be endless: sparse, or written faster than it is read
       const ssize_t count = ::read(file.get(), buffer_.data(), buffer_.size());
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) core::throw_errno("hashing '" + name + "'");

@@ -6,6 +6,7 @@
 
 #include "core/base/result.hpp"
 
+#include <chrono>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@ struct Workspace {
   int folder_fd = -1;
   std::string path;  // as the job sees it, absolute
   std::string home;  // what `~` stands for
+  std::chrono::milliseconds time_limit{120'000};
 };
 
 // The arguments of the call; "" when no file matches.

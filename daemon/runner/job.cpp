@@ -54,6 +54,11 @@ std::string_view word(core::run::Network network) {
   return "";
 }
 
+// What stands in events is bounded, or a job could make one that gantryd cannot take.
+constexpr std::size_t kLongestName = 1024;
+constexpr std::size_t kLongestReason = 4096;
+constexpr std::size_t kOutputsBytes = 1 << 20;
+
 std::string mebibytes(std::uint64_t bytes) {
   return std::to_string(bytes >> 20) + " MiB";
 }
@@ -154,7 +159,8 @@ void Job::say_failure(std::string_view reason) {
 
 void Job::fail_job(std::string_view reason) {
   note_status(Conclusion::failure);
-  if (failure_reason_.empty()) failure_reason_ = log_.masker().mask(reason);
+  if (failure_reason_.empty())
+    failure_reason_ = core::cut_utf8(log_.masker().mask(reason), kLongestReason);
 }
 
 void Job::set_up() {
@@ -232,7 +238,7 @@ void Job::start_sandbox() {
     }
   };
   limit("memory", wanted.memory_bytes != 0, "memory " + mebibytes(wanted.memory_bytes));
-  limit("pids", wanted.pids != 0, "processes " + std::to_string(wanted.pids));
+  if (wanted.pids != 0) sandbox_text_ += ", processes " + std::to_string(wanted.pids);
   limit("cpu", wanted.cpu_percent != 0, "CPU " + std::to_string(wanted.cpu_percent) + " %");
   if (wanted.output_bytes != 0) sandbox_text_ += ", log " + mebibytes(wanted.output_bytes);
   if (wanted.disk_bytes != 0) sandbox_text_ += ", disk " + mebibytes(wanted.disk_bytes);
@@ -282,10 +288,11 @@ void Job::announce_steps() {
     step.id = definition.has_generated_id() ? "" : definition.id;
     const core::workflow::Token& name =
         definition.name.is_null() ? definition.run : definition.name;
-    step.name = log_.masker().mask(name.is_null() && definition.uses
-                                       ? "Run " + definition.uses->value
-                                       : (definition.name.is_null() ? "Run " : "") +
-                                             name.text.substr(0, name.text.find('\n')));
+    const std::string text =
+        name.is_null() && definition.uses
+            ? "Run " + definition.uses->value
+            : (definition.name.is_null() ? "Run " : "") + name.text.substr(0, name.text.find('\n'));
+    step.name = core::cut_utf8(log_.masker().mask(text), kLongestName);
     link_.report(std::move(step));
   }
 }
@@ -327,9 +334,15 @@ std::vector<std::pair<std::string, std::string>> Job::evaluate_outputs() {
   std::vector<std::pair<std::string, std::string>> outputs;
   std::size_t bytes = 0;
   const Evaluator evaluator = contexts_.for_job(state_);
+  std::size_t bytes = 0;
   for (const auto& [name, value] :
        core::or_throw(evaluator.texts(definition_->outputs), "evaluating the job's outputs")) {
     if (value.empty()) continue;
+    bytes += name.size() + value.size();
+    if (bytes > kOutputsBytes) {
+      throw Exception(Errc::too_large,
+                      "evaluating the job's outputs: they are larger than 1 MiB together");
+    }
     if (log_.masker().has_secret(value)) {
       log_.say("##[warning]Skip output '" + name + "' since it may contain secret.");
       continue;
@@ -355,7 +368,7 @@ void Job::begin(Step& step) {
   if (step.definition != nullptr && !step.definition->has_generated_id()) {
     changed.id = step.definition->id;
   }
-  changed.name = log_.masker().mask(step.name);
+  changed.name = core::cut_utf8(log_.masker().mask(step.name), kLongestName);
   changed.status = proto::StepStatus::in_progress;
   changed.started_at = step.started_at;
   link_.report(std::move(changed));
@@ -368,7 +381,7 @@ void Job::finish(Step& step, Conclusion outcome, Conclusion conclusion) {
   if (step.definition != nullptr && !step.definition->has_generated_id()) {
     changed.id = step.definition->id;
   }
-  changed.name = log_.masker().mask(step.name);
+  changed.name = core::cut_utf8(log_.masker().mask(step.name), kLongestName);
   changed.status = proto::StepStatus::completed;
   changed.outcome = outcome;
   changed.conclusion = conclusion;

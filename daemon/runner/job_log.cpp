@@ -10,6 +10,8 @@ namespace gantry::daemon::runner {
 namespace {
 
 constexpr std::size_t kFlushBytes = 256 << 10;
+constexpr std::uint64_t kReserveBytes = 1 << 20;  // for the runner's words behind the limit
+constexpr std::size_t kMaskBytes = 8 << 20;
 constexpr std::int64_t kTicksPerSecond = 10'000'000;
 
 std::int64_t ticks_now() {
@@ -50,9 +52,21 @@ JobLog::JobLog(const std::filesystem::path& text, const std::filesystem::path& i
 }
 
 bool JobLog::has_room(std::size_t bytes) {
+  count(bytes);
+  return closed_.empty();
+}
+
+void JobLog::count(std::size_t bytes) {
   output_bytes_ += bytes;
-  if (limit_bytes_ != 0 && output_bytes_ > limit_bytes_) limit_passed_ = true;
-  return !limit_passed_;
+  if (limit_bytes_ == 0 || output_bytes_ <= limit_bytes_ || !closed_.empty()) return;
+  closed_ = "The job's log has passed its limit of " + std::to_string(limit_bytes_ >> 20) +
+            " MiB; what steps print from here on is dropped.";
+}
+
+void JobLog::add_mask(std::string_view value) {
+  if (masker_.pattern_bytes() < kMaskBytes) return masker_.add_mask(value);
+  if (!closed_.empty()) return;
+  closed_ = "The job has asked to hide too many values; what steps print from here on is dropped.";
 }
 
 void JobLog::write_lines(std::string_view block) {
@@ -85,6 +99,8 @@ void JobLog::end_long_line() {
 }
 
 void JobLog::say(std::string_view text) {
+  count(text.size());
+  if (limit_bytes_ != 0 && output_bytes_ > limit_bytes_ + kReserveBytes) return;
   std::string own = masker_.mask(text);
   own.push_back('\n');
   append_stamped(own);

@@ -35,18 +35,24 @@ class JobLog {
   // that is written in between takes a line of its own, and the long line goes on in another.
   void write_long_line_piece(std::string_view masked);
   void end_long_line();
-  // The runner's own words, masked, never dropped; each line of `text` is one of the log.
+  // The runner's own words, masked; each line of `text` is one of the log. Steps can make it speak
+  // (::group::, ::error::), so it counts too and falls silent a MiB behind the limit.
   void say(std::string_view text);
+  // A value that a step wants hidden. Too many of them close the log to steps: what could not be
+  // hidden must not be printed.
+  void add_mask(std::string_view value);
 
   void flush();
   std::int64_t lines() const { return lines_; }  // those not flushed included
   std::int64_t written_bytes() const { return static_cast<std::int64_t>(writer_.bytes()); }
   std::int64_t written_lines() const { return static_cast<std::int64_t>(writer_.lines()); }
-  bool limit_passed() const { return limit_passed_; }
+  // Why nothing of what steps print is written any more; "" while it is.
+  const std::string& closed() const { return closed_; }
   const std::string& problem() const { return problem_; }
 
  private:
   bool has_room(std::size_t bytes);
+  void count(std::size_t bytes);
   void append_stamped(std::string_view block);
   void append_stamp();
   void flush_if_large();
@@ -55,7 +61,7 @@ class JobLog {
   core::run::Masker masker_;
   std::uint64_t limit_bytes_;
   std::uint64_t output_bytes_ = 0;
-  bool limit_passed_ = false;
+  std::string closed_;
   std::string problem_;
   bool line_open_ = false;  // a long line is being written
   std::string buffer_;

@@ -25,6 +25,7 @@ struct JobState {
   core::expr::Object env{core::expr::Keys::case_sensitive};  // of the workflow, job, GITHUB_ENV
   std::vector<std::string> added_path;                       // GITHUB_PATH
   core::expr::Object steps;                                  // the steps context
+  int summaries = 0;                                         // reported
 };
 
 // The contexts that do not change while the job runs.

@@ -90,13 +90,10 @@ async::Task<> Job::report_progress() {
 
 void Job::on_output() {
   progress_.notify();
-  if (output_limit_seen_ || !(log_.limit_passed() || !log_.problem().empty())) return;
+  const std::string& why = log_.problem().empty() ? log_.closed() : log_.problem();
+  if (output_limit_seen_ || why.empty()) return;
   output_limit_seen_ = true;
-  over_limit_ = log_.problem();
-  if (over_limit_.empty())
-    over_limit_ = "The job's log has passed its limit of " +
-                  std::to_string(message_.sandbox.output_bytes >> 20) +
-                  " MiB; what steps print from here on is dropped.";
+  over_limit_ = why;
   processes_.wake();
 }
 

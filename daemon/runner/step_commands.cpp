@@ -15,6 +15,10 @@ using core::run::Command;
 using proto::AnnotationLevel;
 using proto::JobAnnotation;
 
+constexpr std::size_t kTitleCharacters = 255;
+constexpr std::size_t kPathCharacters = 4096;
+constexpr int kSummaries = 20;
+
 // 0: absent or not a number, as GitHub takes it.
 int number_property(const Command& command, std::string_view key) {
   const std::string_view text = command.property(key);
@@ -139,8 +143,9 @@ void StepCommands::annotate_from(AnnotationLevel level, const Command& command) 
   JobAnnotation annotation;
   annotation.level = level;
   annotation.message = command.data;
-  annotation.title = log_.masker().mask(command.property("title"));
-  annotation.file = log_.masker().mask(command.property("file"));
+  annotation.title =
+      cut_characters(log_.masker().mask(command.property("title")), kTitleCharacters);
+  annotation.file = cut_characters(log_.masker().mask(command.property("file")), kPathCharacters);
   annotation.line = number_property(command, "line");
   annotation.end_line = number_property(command, "endLine");
   annotation.column = number_property(command, "col");
@@ -165,7 +170,7 @@ void StepCommands::add_mask(const Command& command) {
              "Can't add secret mask for empty string in ##[add-mask] command.");
     return;
   }
-  log_.masker().add_mask(command.data);
+  log_.add_mask(command.data);
 }
 
 void StepCommands::set_output(const Command& command) {
@@ -215,7 +220,7 @@ void StepCommands::stop_commands(const Command& command, std::string_view line) 
   }
   log_.say(line);
   switch_.stop(command.data);
-  if (command.data.size() > 6) log_.masker().add_mask(command.data);
+  if (command.data.size() > 6) log_.add_mask(command.data);
 }
 
 void StepCommands::set_echo(const Command& command) {
@@ -285,6 +290,10 @@ void StepCommands::apply_output(std::string_view content) {
 
 void StepCommands::apply_summary(std::string content) {
   if (core::trim(content).empty()) return;
+  if (++state_.summaries > kSummaries) {
+    return annotate(AnnotationLevel::warning,
+                    "The summary is not kept: a job has at most " + std::to_string(kSummaries));
+  }
   proto::StepSummary summary;
   summary.step = config_.step;
   summary.text = log_.masker().mask(content);

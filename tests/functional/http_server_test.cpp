@@ -159,6 +159,8 @@ TEST_CASE("server: what is not HTTP, or not for us, is refused in GitHub's shape
       {"length and chunks",
        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
        400},
+      {"unknown coding",
+       "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: xchunked\r\n\r\nGET /echo", 501},
       {"two lengths",
        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", 400},
       {"negative length", "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n", 400},
@@ -240,6 +242,44 @@ TEST_CASE(
   RawConnection other(server.port());
   other.send(post("/big", body + "b"));  // all of it is sent before the answer is read
   CHECK(other.read_to_end().starts_with("HTTP/1.1 413 "));
+}
+
+TEST_CASE("server: large bodies of strangers share a bound, small ones and the socket's go on") {
+  const http::Router router = make_router();
+  http::ServerLimits limits;
+  limits.bodies_bytes = 2 << 20;
+  ServerThread server(router, limits);
+  const std::string head = "POST /big HTTP/1.1\r\nHost: h\r\nContent-Length: 3000000\r\n\r\n";
+  const std::string half(1'500'000, 'b');
+  RawConnection first(server.port());
+  first.send(head + half);  // and waits
+  RawConnection second(server.port());
+  second.send(head + half);
+  const bool second_refused = second.read_to_end().starts_with("HTTP/1.1 503 ");
+  CHECK(second_refused);
+  RawConnection small(server.port());
+  small.send(post("/echo", "body"));
+  CHECK(last_line(small.read_answer()) == "POST /echo body");
+  first.send(half.substr(0, 400'000));
+  RawConnection third(server.port());
+  third.send(post("/big", std::string(90'000, 'b')));
+  CHECK(third.read_answer().starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE("server: connections over TCP do not keep the Unix socket's waiting") {
+  const http::Router router = make_router();
+  http::ServerLimits limits;
+  limits.connections = 2;
+  ServerThread server(router, limits);
+  RawConnection first(server.port());
+  RawConnection second(server.port());
+  first.send(get("/who"));
+  second.send(get("/who"));
+  CHECK(first.read_answer().starts_with("HTTP/1.1 200 "));
+  CHECK(second.read_answer().starts_with("HTTP/1.1 200 "));
+  RawConnection local(server.unix_path());
+  local.send(get("/who"));
+  CHECK(local.read_answer().starts_with("HTTP/1.1 200 "));
 }
 
 TEST_CASE("server: a body that ends early is never given to the handler") {

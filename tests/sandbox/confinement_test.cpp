@@ -156,6 +156,8 @@ TEST_CASE("sandbox: a step inherits its three descriptors and nothing else") {
   CHECK(fixture.shell("grep -E 'Sig(Blk|Ign)' /proc/self/status | tr -d '\\n\\t'").output ==
         "SigBlk:0000000000000000SigIgn:0000000000000000");
   CHECK(fixture.shell("cat /proc/self/oom_score_adj; umask").output == "500\n0022\n");
+  CHECK(fixture.shell("grep core /proc/self/limits | tr -s ' '").output ==
+        "Max core file size 1 1 bytes \n");
 }
 
 TEST_CASE("sandbox: without network only its own loopback answers") {

@@ -42,6 +42,22 @@ TEST_CASE("limits: a fork bomb stops at the process limit and is gone with the s
   fixture.wait_until_alone();
 }
 
+TEST_CASE("limits: processes are limited where there is no control group, each job for itself") {
+  if (skip_without_sandbox()) return;
+  SandboxFixture busy;
+  busy.options.limits.pids = 64;
+  busy.start();
+  const auto step =
+      busy.begin({"bash", "-c", "for i in {1..80}; do sleep 300 & done; echo all; wait"});
+  busy.wait_for_output("fork: ");
+  SandboxFixture other;
+  other.options.limits.pids = 64;
+  other.start();
+  CHECK(other.shell("for i in {1..40}; do sleep 300 & done; echo all").output == "all\n");
+  busy.sandbox().kill_all();
+  CHECK(busy.finish(step).status.has_value());
+}
+
 TEST_CASE("limits: a step that takes too much memory is killed, the next one runs") {
   const auto tree = delegated_tree();
   if (skip_without(tree, "memory")) return;

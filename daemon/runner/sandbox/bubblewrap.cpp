@@ -186,8 +186,11 @@ void Bubblewrap::launch(const core::run::SandboxSpec& spec) {
   if (!os::can_disable_nested_namespaces()) {
     possible.nested = core::run::NestedNamespaces::allowed;  // the filter still refuses them
   }
-  options.argv = core::or_throw(
-      bwrap_arguments(possible, fds, {"/proc/self/fd/" + std::to_string(kAgentTarget)}), kDoing);
+  std::vector<std::string> command = {"/proc/self/fd/" + std::to_string(kAgentTarget)};
+  if (spec.limits.pids != 0) {
+    command.insert(command.end(), {"--processes", std::to_string(spec.limits.pids)});
+  }
+  options.argv = core::or_throw(bwrap_arguments(possible, fds, command), kDoing);
   options.argv.insert(options.argv.begin(), config_.bwrap);
   bwrap_ = os::spawn(options);
 

@@ -157,3 +157,17 @@ TEST_CASE("runner: what the job puts in the place of its command files is never 
   CHECK(job.logged("it is larger than 10 MiB"));
   CHECK_FALSE(job.logged("not reached\n"));
 }
+
+TEST_CASE("runner: outputs and names are bounded, as gantryd must be able to take them") {
+  RunnerJob job(R"js(
+    {"id": "big", "run": "{ printf word=; head -c 600000 /dev/zero | tr '\\0' x; echo; } >> $GITHUB_OUTPUT"},
+    {"name": "${{ steps.big.outputs.word }}", "run": "true"})js",
+                R"js("outputs": {"a": "${{ steps.big.outputs.word }}",
+                                 "b": "${{ steps.big.outputs.word }}"}, )js");
+  CHECK(job.finish() == 0);
+  CHECK(job.completed().conclusion == Conclusion::failure);
+  CHECK(job.completed().outputs.empty());
+  CHECK(job.completed().reason ==
+        "evaluating the job's outputs: they are larger than 1 MiB together");
+  CHECK(job.step(3).name.size() <= 1100);
+}

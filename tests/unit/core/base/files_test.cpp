@@ -38,6 +38,18 @@ TEST_CASE("files: open_beneath follows no link and leaves the folder by no path"
   CHECK_THROWS_AS(open_beneath(folder.get(), dir.path() / "secret", O_RDONLY), Exception);
 }
 
+TEST_CASE("files: remove_tree takes a tree deeper than there are descriptors or bytes in a path") {
+  const TempDir dir;
+  fs::create_directory(dir.path() / "t");
+  UniqueFd at = open_directory(dir.path() / "t");
+  for (int i = 0; i < 5000; ++i) {
+    REQUIRE(::mkdirat(at.get(), "folder", 0700) == 0);
+    at.reset(::openat(at.get(), "folder", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  }
+  CHECK(remove_tree(dir.path() / "t") == std::nullopt);
+  CHECK_FALSE(fs::exists(dir.path() / "t"));
+}
+
 TEST_CASE("files: remove_tree takes folders without write permission and leaves link targets") {
   const TempDir dir;
   fs::create_directories(dir.path() / "t" / "locked");

@@ -95,6 +95,12 @@ TEST_CASE("config: halves of an App, addresses and names that are none are refus
         "1: 'github.app_id' and 'github.private_key_file' go together; give both, or neither\n");
   CHECK(errors_of("github: {api_url: api.github.com}\n") ==
         "1: 'api_url' must be an http or https address; for example https://ci.example.org\n");
+  for (const char* url : {"https://user:word@host/x", "https://token@host/x", "ssh://u:w@host/x"}) {
+    CHECK(errors_of("repositories: [{name: o/r, clone_url: '" + std::string(url) + "'}]\n") ==
+          "1: 'clone_url' holds a password, which logs would show; put it into github.token_file, "
+          "or use an ssh key\n");
+  }
+  CHECK(parse_config("repositories: [{name: o/r, clone_url: 'ssh://git@host/x'}]\n", "/").config);
   CHECK(errors_of("repositories: [{name: octo}]\n") ==
         "1: 'repositories.name' must be owner/name; owner/* allows every repository of an "
         "owner\n");

@@ -134,4 +134,13 @@ TEST_CASE("masker: a text made to be slow is not") {
   CHECK(masker.mask(text) == "***");
 }
 
+TEST_CASE("masker: a secret is hidden in base64 of a longer text") {
+  Masker masker;
+  masker.add_secret("s3cr3t-T0ken?>Value");
+  CHECK(masker.mask("czNjcjN0LVQwa2VuPz5WYWx1ZQo=") ==
+        "***Qo=");  // with a line end, as echo gives it
+  CHECK(masker.mask("YXMzY3IzdC1UMGtlbj8+VmFsdWU7IGI=") == "YXMz***U7IGI=");  // in the middle
+  CHECK(masker.mask("YWJzM2NyM3QtVDBrZW4_PlZhbHVlLS0=") == "YWJz***LS0=");    // url-safe
+}
+
 }  // namespace gantry::core::run

@@ -29,11 +29,13 @@ struct Tree {
     fs::create_directories((folder.path() / name).parent_path());
     core::write_file_atomic(folder.path() / name, content);
   }
+  std::chrono::milliseconds time_limit{120'000};
   core::Result<std::string> hash(std::vector<std::string> arguments) {
     daemon::runner::Workspace workspace;
     workspace.folder_fd = fd.get();
     workspace.path = "/home/runner/work/r/r";
     workspace.home = "/home/runner";
+    workspace.time_limit = time_limit;
     return daemon::runner::hash_files(workspace, arguments);
   }
 };
@@ -111,4 +113,14 @@ TEST_CASE("hashFiles skips pipes instead of waiting for them") {
   Tree tree;
   REQUIRE(::system(("mkfifo " + (tree.folder.path() / "pipe").string()).c_str()) == 0);
   CHECK(*tree.hash({"**"}) == "");
+}
+
+TEST_CASE("hashing a file that does not end is given up") {
+  Tree tree;
+  tree.write("endless", "");
+  fs::resize_file(tree.folder.path() / "endless", 1ULL << 42U);
+  tree.time_limit = std::chrono::milliseconds(50);
+  const auto hash = tree.hash({"endless"});
+  REQUIRE_FALSE(hash);
+  CHECK(hash.error().code == core::Errc::timed_out);
 }

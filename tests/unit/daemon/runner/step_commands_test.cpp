@@ -162,3 +162,42 @@ TEST_CASE("background processes of a step that has ended can still hide values, 
   CHECK_FALSE(fixture.commands.on_line("::set-output name=a::b"));
   CHECK(fixture.commands.outputs().size() == 0);
 }
+
+TEST_CASE("a step that asks to hide ever more values closes the log instead of filling memory") {
+  Fixture fixture;
+  for (int i = 0; fixture.log.closed().empty() && i < 1'000'000; ++i) {
+    fixture.commands.on_line("::add-mask::a value to be hidden, number " + std::to_string(i));
+  }
+  CHECK(fixture.log.closed() ==
+        "The job has asked to hide too many values; what steps print from here on is dropped.");
+  fixture.log.write_lines("a value to be hidden, number 999999\n");
+  fixture.log.say("the runner goes on");
+  CHECK_FALSE(fixture.said("999999"));
+  CHECK(fixture.said("the runner goes on"));
+}
+
+TEST_CASE("what commands print counts for the log's limit") {
+  Fixture fixture;
+  JobLog log(fixture.folder.path() / "2.log", fixture.folder.path() / "2.idx", 1000);
+  StepCommands commands(
+      fixture.state, log, [](auto) {}, StepCommandsConfig{.step = 2});
+  const std::string line = "::group::" + std::string(64 << 10, 'x');
+  for (int i = 0; i < 100; ++i)
+    commands.on_line(line);
+  log.flush();
+  CHECK_FALSE(log.closed().empty());
+  CHECK(log.written_bytes() < (3 << 20));
+}
+
+TEST_CASE("titles and paths of annotations are cut, and a job has at most twenty summaries") {
+  Fixture fixture;
+  fixture.commands.on_line("::error title=" + std::string(1000, 't') +
+                           ",file=" + std::string(10'000, 'f') + "::x");
+  CHECK(fixture.annotations[0].title.size() == 255);
+  CHECK(fixture.annotations[0].file.size() == 4096);
+  for (int i = 0; i < 30; ++i) {
+    fixture.job.write_temp_file(fixture.files.summary, "text");
+    fixture.commands.apply_files(fixture.job, fixture.files);
+  }
+  CHECK(fixture.summaries.size() == 20);
+}
