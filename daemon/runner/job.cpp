@@ -57,7 +57,6 @@ std::string_view word(core::run::Network network) {
 // What stands in events is bounded, or a job could make one that gantryd cannot take.
 constexpr std::size_t kLongestName = 1024;
 constexpr std::size_t kLongestReason = 4096;
-constexpr std::size_t kOutputsBytes = 1 << 20;
 
 std::string mebibytes(std::uint64_t bytes) {
   return std::to_string(bytes >> 20) + " MiB";
@@ -332,17 +331,11 @@ void Job::complete() {
 
 std::vector<std::pair<std::string, std::string>> Job::evaluate_outputs() {
   std::vector<std::pair<std::string, std::string>> outputs;
-  std::size_t bytes = 0;
   const Evaluator evaluator = contexts_.for_job(state_);
   std::size_t bytes = 0;
   for (const auto& [name, value] :
        core::or_throw(evaluator.texts(definition_->outputs), "evaluating the job's outputs")) {
     if (value.empty()) continue;
-    bytes += name.size() + value.size();
-    if (bytes > kOutputsBytes) {
-      throw Exception(Errc::too_large,
-                      "evaluating the job's outputs: they are larger than 1 MiB together");
-    }
     if (log_.masker().has_secret(value)) {
       log_.say("##[warning]Skip output '" + name + "' since it may contain secret.");
       continue;
