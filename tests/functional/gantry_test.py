@@ -459,6 +459,9 @@ class Case(unittest.TestCase):
         cls.addClassCleanup(cls.gantry.close)
         cls.gantry.start()
 
+    def setUp(self):
+        self.log_start = len(self.gantry.log())
+
     def run(self, result=None):
         """As ever; a test that fails shows what gantryd logged meanwhile."""
         start, wrong = len(self.gantry.log()), len(result.failures) + len(result.errors)
