@@ -252,6 +252,7 @@ void Supervisor::release_all() {
   spares_.clear();  // they wait for work: killed
   for (auto& [hash, runner] : by_token_hash_) {
     if (runner->child) runner->pidfd = runner->child.release();
+    runner->job->control.notify();  // its long poll is answered, stopping need not wait for it
   }
 }
 

@@ -34,8 +34,7 @@ class Service(gantry_test.Case):
     def restore(self):
         self.gantry.keys["on_stop"] = "stop"
         self.gantry.write_config()
-        if self.gantry.process.poll() is not None:
-            self.gantry.start()
+        self.gantry.restart()
 
     def running(self, gate):
         run = self.push(JOB.replace("gate-of-run", gate))
@@ -98,7 +97,7 @@ class Service(gantry_test.Case):
         self.assertEqual(self.gantry.api("/healthz").status, 200)
 
     def test_two_gantryd_live_side_by_side(self):
-        folder = tempfile.mkdtemp(prefix="gantry-", dir="/tmp")
+        folder = tempfile.mkdtemp(prefix="gantry-whole-", dir="/tmp")
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
         beside = Gantry(folder, [self.repo])
         self.addCleanup(beside.close)
