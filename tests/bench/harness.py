@@ -69,8 +69,9 @@ class Gantry(gantry_test.Gantry):
 
     def close(self):
         self.kill()
-        for pid, in self.ask("SELECT runner_pid FROM jobs WHERE status = 'in_progress'"):
-            if pid and is_runner(pid):
+        for pid, in self.ask("SELECT runner_pid FROM jobs WHERE status <> 'completed' "
+                             "AND runner_pid IS NOT NULL"):
+            if is_runner(pid):
                 os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.where, ignore_errors=True)
         shutil.rmtree(self.visible, ignore_errors=True)
