@@ -11,8 +11,8 @@ import gantry_test
 from gantry_test import alive, processes, wait_for
 
 SEED = int(os.environ.get("GANTRY_TEST_SEED", "20260101"))
-# Longer runs by hand: GANTRY_CRASH_SECONDS=300.
-SECONDS = float(os.environ.get("GANTRY_CRASH_SECONDS", "8"))
+# Longer runs by hand: GANTRY_TEST_SECONDS=300.
+SECONDS = float(os.environ.get("GANTRY_TEST_SECONDS", "8"))
 
 WORKFLOW = """
 on: push
