@@ -139,7 +139,9 @@ Task<> Wakeup::wait_until(std::chrono::steady_clock::time_point limit) {
     std::size_t& value;
   } const count(waiting_);
   // One timer serves every waiter: an earlier limit wakes all, who look again and wait on.
-  if (waiting_ == 1 || limit < timer_.expiry()) timer_.expires_at(limit);
+  // A limit that has passed is nobody's any more: waiting on it would spin.
+  const bool is_over = timer_.expiry() <= std::chrono::steady_clock::now();
+  if (waiting_ == 1 || is_over || limit < timer_.expiry()) timer_.expires_at(limit);
   boost::system::error_code ignored;  // aborted by notify(), or over
   co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   const auto state = co_await asio::this_coro::cancellation_state;
