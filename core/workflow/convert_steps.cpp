@@ -16,7 +16,8 @@ constexpr std::string_view kDocker = "docker://";
 
 class StepConverter {
  public:
-  explicit StepConverter(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+  StepConverter(Diagnostics& diagnostics, expr::Place conditions)
+      : diagnostics_(diagnostics), conditions_(conditions) {}
 
   std::vector<Step> run(Token& tokens) {
     std::vector<Step> steps = convert(tokens);
@@ -57,7 +58,7 @@ class StepConverter {
         step.parallel = convert(value);
       }
     }
-    step.condition = convert_condition(condition, expr::Place::step_if, diagnostics_);
+    step.condition = convert_condition(condition, conditions_, diagnostics_);
     if (step.uses) check_uses(*step.uses);
     return step;
   }
@@ -153,14 +154,15 @@ class StepConverter {
   }
 
   Diagnostics& diagnostics_;
+  expr::Place conditions_;
   IdBuilder ids_;
   std::vector<std::string> known_;
 };
 
 }  // namespace
 
-std::vector<Step> convert_steps(Token steps, Diagnostics& diagnostics) {
-  return StepConverter(diagnostics).run(steps);
+std::vector<Step> convert_steps(Token steps, Diagnostics& diagnostics, expr::Place conditions) {
+  return StepConverter(diagnostics, conditions).run(steps);
 }
 
 }  // namespace gantry::core::workflow

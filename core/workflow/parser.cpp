@@ -8,12 +8,8 @@
 #include <set>
 
 namespace gantry::core::workflow {
-namespace {
 
-constexpr std::size_t kMaxResultBytes = std::size_t{10} << 20U;
-
-// What a later stage says of a place that is wrong already only follows from it.
-void append(Diagnostics& to, Diagnostics stage) {
+void append_stage(Diagnostics& to, Diagnostics stage) {
   std::set<yaml::Position> wrong;
   for (const yaml::Diagnostic& known : to) {
     if (known.severity == yaml::Severity::error) wrong.insert(known.position);
@@ -23,7 +19,6 @@ void append(Diagnostics& to, Diagnostics stage) {
   }
 }
 
-// Sorted, at most kMaxDiagnostics, none longer than GitHub lets them be.
 void tidy(Diagnostics& diagnostics) {
   constexpr std::size_t kMaxMessage = 500;
   std::stable_sort(diagnostics.begin(), diagnostics.end(),
@@ -37,8 +32,6 @@ void tidy(Diagnostics& diagnostics) {
   if (wrong) add_error(diagnostics, diagnostics.back().position, "There are more errors", "limit");
 }
 
-}  // namespace
-
 ParsedWorkflow parse_workflow(std::string_view file, std::string_view text) {
   ParsedWorkflow parsed;
   Diagnostics& diagnostics = parsed.diagnostics;
@@ -47,7 +40,7 @@ ParsedWorkflow parse_workflow(std::string_view file, std::string_view text) {
   tidy(diagnostics);
   if (!document.root) return parsed;
   ReadResult read = read_tokens(*document.root, Schema::workflow(), "workflow-strict");
-  append(diagnostics, std::move(read.diagnostics));
+  append_stage(diagnostics, std::move(read.diagnostics));
   if (read.bytes > kMaxResultBytes) {
     add_error(diagnostics, {}, "Maximum object size exceeded", "limit",
               "10 MiB as GitHub counts; aliases count each time");
@@ -56,11 +49,11 @@ ParsedWorkflow parse_workflow(std::string_view file, std::string_view text) {
   Diagnostics converted, checked;
   auto workflow =
       std::make_shared<Workflow>(convert_workflow(std::move(read.token), file, converted));
-  append(diagnostics, std::move(converted));
+  append_stage(diagnostics, std::move(converted));
   check_needs(*workflow, checked);
   check_workflow(*workflow, checked);
-  append(diagnostics, std::move(checked));
-  append(diagnostics, unsupported(*workflow));
+  append_stage(diagnostics, std::move(checked));
+  append_stage(diagnostics, unsupported(*workflow));
   tidy(diagnostics);
   if (!has_errors(diagnostics)) parsed.workflow = std::move(workflow);
   return parsed;

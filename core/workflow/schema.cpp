@@ -258,6 +258,11 @@ const Schema& Schema::workflow() {
   return schema;
 }
 
+const Schema& Schema::action() {
+  static const Schema schema{kActionGrammar};
+  return schema;
+}
+
 const Schema& Schema::without_background_steps() {
   static const Schema schema(std::string(kWorkflowGrammar) + std::string(kTriggerGrammar) +
                              "step = run-step | action-step | parallel-step");

@@ -46,6 +46,8 @@ class Schema {
  public:
   // The grammar of workflow files; built once.
   static const Schema& workflow();
+  // The grammar of action manifests.
+  static const Schema& action();
   // GitHub's grammar where background steps are not switched on.
   static const Schema& without_background_steps();
   // In our notation (schema_text.hpp). Throws Exception: the text is part of the program.

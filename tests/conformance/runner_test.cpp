@@ -4,6 +4,7 @@
 #include "core/run/commands.hpp"
 #include "core/run/file_commands.hpp"
 #include "core/run/masker.hpp"
+#include "core/workflow/action.hpp"
 #include "tests/support/conformance.hpp"
 
 #include <map>
@@ -47,6 +48,37 @@ TEST_CASE("every public command line is parsed as stated") {
     const Pairs properties(command->properties.begin(), command->properties.end());
     CHECK_MESSAGE(properties == text_map(test["properties"]), line);
   }
+}
+
+// The data says which are invalid in their names and descriptions only.
+TEST_CASE("every public action manifest is read, or refused where the runner refuses it") {
+  const auto folder = tests::conformance_data("runner");
+  if (!folder) return;
+  int files = 0;
+  for (const auto& entry : fs::directory_iterator(*folder / "action_manifests")) {
+    const std::string name = entry.path().filename();
+    const std::string text = read_file(entry.path());
+    const workflow::ParsedAction parsed = workflow::parse_action(name, text);
+    ++files;
+    CAPTURE(name);
+    CAPTURE(yaml::render_all(parsed.diagnostics, name, text));
+    const bool wrong = name.find("without") != std::string::npos ||
+                       name.find("invalid") != std::string::npos ||
+                       name.starts_with("plugin");  // GitHub's own, not Gantry's
+    CHECK((parsed.action == nullptr) == wrong);
+    if (!parsed.action) {
+      REQUIRE(!parsed.diagnostics.empty());
+      CHECK(parsed.diagnostics.front().position.line > 0);
+      continue;
+    }
+    if (name.starts_with("docker")) CHECK(parsed.action->kind == workflow::ActionKind::docker);
+    if (name.starts_with("node")) CHECK(parsed.action->kind == workflow::ActionKind::node);
+    CHECK((name.find("_init") == std::string::npos || !parsed.action->pre.empty()));
+    CHECK((name.find("_cleanup") == std::string::npos || !parsed.action->post.empty()));
+    if (name.ends_with("_init_default.yml")) CHECK(parsed.action->pre_if.text == "always()");
+  }
+  CHECK(files > 0);
+  MESSAGE("action_manifests: " << files << " files");
 }
 
 TEST_CASE("every public file command gives its pairs or its error") {
