@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""GCC 12 miscompiles statements that hold co_await together with a braced aggregate or a lambda
-capturing by copy (double free, or a compiler crash). No such statement may exist."""
+"""GCC 12 miscompiles statements that hold co_await together with a braced aggregate, a lambda
+capturing by copy, or a '?:' that makes an object (double free, or a compiler crash). No such
+statement may exist."""
 import pathlib
 import re
 import subprocess
@@ -73,6 +74,37 @@ def without_lambdas(statement: str) -> str:
         statement = statement[:match.start()] + " LAMBDA " + statement[end:]
 
 
+# What an arm of '?:' may be: something that is already there (a name, a number, an enumerator).
+PLAIN = re.compile(r"[\w\s.:>\[\]*&!?-]+")
+
+
+def makes_objects(statement: str) -> bool:
+    """Whether an arm of a '?:' may make an object, which GCC 12 destroys twice, or untaken."""
+    for question in re.finditer(r"\?", statement):
+        arms, depth, nested, start = [], 0, 0, question.end()
+        for at in range(start, len(statement)):
+            c = statement[at]
+            depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(c, 0)
+            if depth < 0 or (depth == 0 and c in ",;"):
+                break
+            if depth == 0 and c == "?":
+                nested += 1
+            if depth == 0 and c == ":" and "::" not in statement[at - 1:at + 2]:
+                nested -= 1
+                if nested < 0 and not arms:
+                    arms.append(statement[start:at])
+                    start = at + 1
+        else:
+            at = len(statement)
+        arms = [re.sub(r"\bstd::move\(([^()]*)\)", r"\1", arm) for arm in [*arms, statement[start:at]]]
+        if all(not arm.strip() for arm in arms):
+            continue  # two literals
+        if not all(PLAIN.fullmatch(arm) and arm.strip() and
+                   not re.search(r"\b(?:co_await|nullopt)\b", arm) for arm in arms):
+            return True
+    return False
+
+
 def problems(path: str):
     text = blank(pathlib.Path(path).read_text())
     for match in re.finditer(r"\bco_await\b", text):
@@ -84,8 +116,8 @@ def problems(path: str):
             if names and not all(n.strip().startswith("&") or n.strip() == "this"
                                  for n in names.split(",")):
                 yield line, f"lambda captures by copy '[{names}]' in a statement with co_await"
-        if re.search(r"\?[^;]*\bco_await\b[^;]*:[^;]*\bco_await\b", without_lambdas(statement)):
-            yield line, "co_await in both arms of '?:': GCC 12 destroys the arm not taken"
+        if makes_objects(without_lambdas(statement)):
+            yield line, "'?:' makes an object in a statement with co_await: choose it before, by if"
         if "{" in without_lambdas(statement):
             yield line, "braces in a statement with co_await: use a named object and std::move"
 
