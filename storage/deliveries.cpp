@@ -107,6 +107,12 @@ void finish_delivery(Database& database, core::DeliveryId id, const DeliveryOutc
   }
 }
 
+void note_delivery(Database& database, core::DeliveryId id, const std::string& reason) {
+  database.prepare("UPDATE deliveries SET reason = ?2 WHERE id = ?1 AND state = ?3")
+      .bind(id, reason, DeliveryState::received)
+      .run();
+}
+
 std::vector<Delivery> list_deliveries(Database& database, core::DeliveryId before, int limit) {
   Statement statement =
       database.prepare(std::string(kSelect).append("WHERE id < ?1 ORDER BY id DESC LIMIT ?2"));

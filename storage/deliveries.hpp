@@ -22,7 +22,7 @@ struct Delivery {
   // What it means, whatever its GUID: a repository hook and an App hook send the same event twice.
   std::optional<std::string> dedupe_key;
   DeliveryState state = DeliveryState::received;
-  std::string reason;            // why it was ignored or failed
+  std::string reason;            // why it was ignored, failed, or waits
   std::string decisions = "[]";  // JSON: what the triggers said about each workflow
   core::Timestamp received_at;
   std::optional<core::Timestamp> processed_at;
@@ -52,6 +52,9 @@ struct DeliveryOutcome {
 };
 void finish_delivery(Database& database, core::DeliveryId id, const DeliveryOutcome& outcome,
                      core::Timestamp now);
+
+// Why a delivery that is not finished has to wait.
+void note_delivery(Database& database, core::DeliveryId id, const std::string& reason);
 
 // Newest first, those before `before` (0: from the newest), without payload.
 std::vector<Delivery> list_deliveries(Database& database, core::DeliveryId before = {},

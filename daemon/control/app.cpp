@@ -236,6 +236,7 @@ async::Task<> App::stop() {
   supervisor_.release_all();
   co_await server_->close(kCloseGrace);
   if (reporter_) co_await reporter_->close();
+  git_.interrupt_all();
   co_await tasks_.close();
   runtime_.stop();
 }

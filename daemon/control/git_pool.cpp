@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/control/git_pool.hpp"
 
+#include "core/base/error.hpp"
+
 namespace gantry::daemon::control {
+namespace {
+
+// Repositories that can be fetched at once.
+constexpr std::size_t kThreads = 4;
+
+}  // namespace
 
 GitPool::GitPool(async::Runtime& runtime, SettingsHolder& settings, storage::Layout layout,
                  Programs programs, async::TaskGroup& tasks)
@@ -36,9 +44,25 @@ std::shared_ptr<GitPool::Entry> GitPool::open(const storage::Repository& repo,
                             ? git::Confinement::required
                             : git::Confinement::none;
   options.source = source;
-  entry = std::make_shared<Entry>(std::move(options));
+  entry = std::make_shared<Entry>(runtime_.executor(), std::move(options));
   entry->url = source.url;
   return entry;
+}
+
+async::asio::thread_pool& GitPool::threads() {
+  if (!threads_) threads_ = std::make_unique<async::asio::thread_pool>(kThreads);
+  return *threads_;
+}
+
+void GitPool::refuse_when_ending() const {
+  if (!ending_) return;
+  throw core::Exception(core::Errc::unavailable, "reading a repository: gantryd is stopping");
+}
+
+void GitPool::interrupt_all() {
+  ending_ = true;
+  for (const auto& [repo, entry] : entries_)
+    entry->client.interrupt();
 }
 
 async::Task<> GitPool::let_idle_go() {

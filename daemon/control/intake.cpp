@@ -72,40 +72,74 @@ async::Task<> Intake::restore() {
 void Intake::enqueue(Item item) {
   const std::string name =
       item.content ? core::to_lower(item.content->repository.full_name) : std::string();
-  Lane& lane = lanes_[name];
+  const auto [found, is_new] = lanes_.try_emplace(name, runtime_.executor());
+  Lane& lane = found->second;
   lane.waiting.push_back(std::move(item));
-  if (lane.busy) return;
-  lane.busy = true;
-  tasks_.spawn("taking deliveries", work(name));
+  // Perhaps the repository answers again: those that came before go first.
+  if (!lane.held.empty()) lane.held.front().due = std::chrono::steady_clock::now();
+  lane.changed.notify();
+  if (is_new) tasks_.spawn("taking deliveries", work(name, lane));
 }
 
-async::Task<> Intake::work(std::string name) {
-  while (!lanes_[name].waiting.empty()) {
-    Item item = std::move(lanes_[name].waiting.front());
-    lanes_[name].waiting.pop_front();
-    auto wait = kFirstRetry;
-    for (;;) {
-      std::optional<core::Error> failed;
-      try {
-        co_await process(item);
-      } catch (const Exception& error) {
-        failed = error.error();
-      }
-      if (!failed) break;
-      const bool again =
-          may_pass(failed->code) && conductor_.clock().now() - item.received_at < kGiveUp;
-      core::log::error("delivery cannot be processed", {{"delivery", item.id.value},
-                                                        {"why", failed->message},
-                                                        {"next", again ? "retry" : "given up"}});
-      if (!again) {
-        co_await finish(item.id, DeliveryState::failed, failed->message);
-        break;
-      }
-      co_await async::sleep_for(wait);
-      wait = std::min(wait * 2, kLongestRetry);
-    }
+async::Task<> Intake::work(std::string name, Lane& lane) {
+  while (std::optional<Held> next = co_await next_of(lane)) {
+    co_await attempt(lane, std::move(*next));
   }
   lanes_.erase(name);
+}
+
+async::Task<std::optional<Intake::Held>> Intake::next_of(Lane& lane) {
+  std::optional<Held> next;
+  while (!next && !(lane.waiting.empty() && lane.held.empty())) {
+    const auto due = std::min_element(lane.held.begin(), lane.held.end(),
+                                      [](const Held& a, const Held& b) { return a.due < b.due; });
+    if (due != lane.held.end() && due->due <= std::chrono::steady_clock::now()) {
+      next = std::move(*due);
+      lane.held.erase(due);
+    } else if (!lane.waiting.empty()) {
+      next = Held{std::move(lane.waiting.front()), {}, kFirstRetry};
+      lane.waiting.pop_front();
+    } else {
+      co_await lane.changed.wait_until(due->due);
+    }
+  }
+  co_return next;
+}
+
+async::Task<> Intake::attempt(Lane& lane, Held next) {
+  const Item& item = next.item;
+  std::optional<core::Error> failed;
+  try {
+    co_await process(item);
+  } catch (const Exception& error) {
+    failed = error.error();
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (!failed) {
+    // The repository answers: what waits for it is tried again, in its order.
+    const bool is_event = item.content && std::holds_alternative<Event>(item.content->content);
+    for (std::size_t i = 0; is_event && i < lane.held.size(); ++i)
+      lane.held[i].due = now;
+    co_return;
+  }
+  const bool again =
+      may_pass(failed->code) && conductor_.clock().now() - item.received_at < kGiveUp;
+  core::log::error("delivery cannot be processed", {{"delivery", item.id.value},
+                                                    {"why", failed->message},
+                                                    {"next", again ? "retry" : "given up"}});
+  if (!again) {
+    co_await finish(item.id, DeliveryState::failed, failed->message);
+    co_return;
+  }
+  std::string reason = "waiting to be tried again: " + failed->message;
+  co_await conductor_.db().write(
+      [&](Database& d) { storage::note_delivery(d, item.id, reason); });
+  next.due = now + next.pause;
+  next.pause = std::min<std::chrono::steady_clock::duration>(next.pause * 2, kLongestRetry);
+  const auto after =
+      std::find_if(lane.held.begin(), lane.held.end(),
+                   [&](const Held& held) { return held.item.id.value > next.item.id.value; });
+  lane.held.insert(after, std::move(next));
 }
 
 async::Task<> Intake::finish(core::DeliveryId id, DeliveryState state, std::string reason) {

@@ -42,14 +42,26 @@ class Intake {
     core::Timestamp received_at;
     core::Result<proto::ParsedDelivery> content;
   };
+  // A delivery whose repository did not answer, and when it is asked again.
+  struct Held {
+    Item item;
+    std::chrono::steady_clock::time_point due;
+    std::chrono::steady_clock::duration pause;
+  };
+  // The deliveries of one repository. One that has to wait for the repository lets the others pass:
+  // they may need nothing that is not here. What is held goes first as soon as it may be tried.
   struct Lane {
+    explicit Lane(const async::asio::any_io_executor& executor) : changed(executor) {}
     std::deque<Item> waiting;
-    bool busy = false;
+    std::deque<Held> held;  // oldest first
+    async::Wakeup changed;
   };
 
   async::Task<http::Response> receive(http::Request& request);
   void enqueue(Item item);
-  async::Task<> work(std::string lane);
+  async::Task<> work(std::string name, Lane& lane);
+  async::Task<> attempt(Lane& lane, Held next);
+  async::Task<std::optional<Held>> next_of(Lane& lane);
   async::Task<> process(const Item& item);
   async::Task<> process_event(const Item& item, core::workflow::Event event);
   async::Task<> finish(core::DeliveryId id, storage::DeliveryState state, std::string reason);

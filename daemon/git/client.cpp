@@ -15,6 +15,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <optional>
 
 namespace gantry::daemon::git {
 namespace {
@@ -119,6 +120,22 @@ struct Client::Process {
   Clock::time_point last_used = Clock::now();
 };
 
+// The process of a running call, for interrupt().
+class Client::Asked {
+ public:
+  Asked(Client& client, Process& process) : client_(client) { set(&process); }
+  ~Asked() { set(nullptr); }
+  Asked(const Asked&) = delete;
+  Asked& operator=(const Asked&) = delete;
+
+ private:
+  void set(Process* process) {
+    const std::lock_guard lock(client_.asked_mutex_);
+    client_.asked_ = process;
+  }
+  Client& client_;
+};
+
 Client::Client(ClientOptions options) : options_(std::move(options)) {}
 
 Client::~Client() {
@@ -137,6 +154,11 @@ bool Client::is_running() {
 void Client::close_if_idle(std::chrono::milliseconds idle) {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (lock && process_ && Clock::now() - process_->last_used >= idle) stop();
+}
+
+void Client::interrupt() {
+  const std::lock_guard lock(asked_mutex_);
+  if (asked_ != nullptr) asked_->child.kill(SIGKILL);
 }
 
 std::unique_ptr<Client::Process> Client::start() {
@@ -176,6 +198,7 @@ Answer Client::exchange(const Request& request, std::chrono::milliseconds deadli
   // Given back only after a whole answer: whatever is thrown on the way ends the process.
   std::unique_ptr<Process> process = std::move(process_);
   if (!process || process->child.try_wait()) process = start();
+  std::optional<Asked> asked(std::in_place, *this, *process);
   std::string line;
   Outcome outcome = send_line(process->socket.get(), encode(request), end);
   if (outcome == Outcome::done) outcome = receive_line(process->socket.get(), line, end);
@@ -187,6 +210,7 @@ Answer Client::exchange(const Request& request, std::chrono::milliseconds deadli
     throw Exception(Errc::timed_out, asking(options_.mirror) + ": no answer within " +
                                          std::to_string(seconds) + " seconds; it was ended");
   }
+  asked.reset();
   line.pop_back();
   process->last_used = Clock::now();
   process_ = std::move(process);

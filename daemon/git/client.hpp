@@ -54,12 +54,15 @@ class Client {
   // Lets the process go when it has answered nothing for `idle`. Never waits for a running call.
   void close_if_idle(std::chrono::milliseconds idle);
   bool is_running();
+  // Ends the process under a running call, which throws Errc::unavailable.
+  void interrupt();
 
   // What is executed: bubblewrap's argv, or the program's own with Confinement::none.
   std::vector<std::string> command_line() const;
 
  private:
   struct Process;
+  class Asked;
   Answer exchange(const Request& request, std::chrono::milliseconds deadline);
   std::unique_ptr<Process> start();
   void stop() noexcept;
@@ -67,6 +70,8 @@ class Client {
   ClientOptions options_;
   std::mutex mutex_;
   std::unique_ptr<Process> process_;
+  std::mutex asked_mutex_;
+  Process* asked_ = nullptr;  // of the running call; guarded by asked_mutex_
 };
 
 // The folder of a local source ('/x', 'file:///x'); empty for a remote one.

@@ -54,6 +54,17 @@ TEST_CASE("deliveries: what is not processed yet comes back in the order it came
   CHECK(ignored->processed_at == at(200));
 }
 
+TEST_CASE("deliveries: why one waits is noted until it is finished") {
+  test::Fixture f;
+  const auto id = insert_delivery(f.db, push("g1", f.repo)).id;
+  note_delivery(f.db, id, "nobody answers");
+  CHECK(find_delivery(f.db, id)->reason == "nobody answers");
+  CHECK(unprocessed_deliveries(f.db).size() == 1);
+  finish_delivery(f.db, id, {.state = DeliveryState::failed, .reason = "given up"}, at(200));
+  note_delivery(f.db, id, "too late");
+  CHECK(find_delivery(f.db, id)->reason == "given up");
+}
+
 TEST_CASE("deliveries: the same event under another GUID is found by its meaning") {
   test::Fixture f;
   Delivery first = push("g1", f.repo);
