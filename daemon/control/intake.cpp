@@ -132,13 +132,12 @@ async::Task<> Intake::attempt(Lane& lane, Held next) {
     co_return;
   }
   std::string reason = "waiting to be tried again: " + failed->message;
-  co_await conductor_.db().write(
-      [&](Database& d) { storage::note_delivery(d, item.id, reason); });
+  co_await conductor_.db().write([&](Database& d) { storage::note_delivery(d, item.id, reason); });
   next.due = now + next.pause;
   next.pause = std::min<std::chrono::steady_clock::duration>(next.pause * 2, kLongestRetry);
-  const auto after =
-      std::find_if(lane.held.begin(), lane.held.end(),
-                   [&](const Held& held) { return held.item.id.value > next.item.id.value; });
+  const auto after = std::find_if(lane.held.begin(), lane.held.end(), [&](const Held& held) {
+    return held.item.id.value > next.item.id.value;
+  });
   lane.held.insert(after, std::move(next));
 }
 

@@ -120,6 +120,9 @@ class Walk {
   }
 
   void check_time() const {
+    if (workspace_.stopped != nullptr && *workspace_.stopped) {
+      throw Exception(Errc::cancelled, "hashing files: the job was cancelled");
+    }
     if (steady_clock::now() <= give_up_at_) return;
     throw Exception(Errc::timed_out, "hashing files: not done within " +
                                          std::to_string(workspace_.time_limit.count() / 1000) +

@@ -6,6 +6,7 @@
 
 #include "core/base/result.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@ struct Workspace {
   std::string path;  // as the job sees it, absolute
   std::string home;  // what `~` stands for
   std::chrono::milliseconds time_limit{120'000};
+  const std::atomic<bool>* stopped = nullptr;  // set by another thread: give up
 };
 
 // The arguments of the call; "" when no file matches.

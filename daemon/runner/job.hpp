@@ -106,6 +106,7 @@ class Job {
   std::string unique_;  // part of the names of this job's temp files
   JobLog log_;
   JobFolder folder_;
+  FileHashes hashes_;
   JobContexts contexts_;
   JobState state_;
   os::CgroupTree cgroups_;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/runner/job_state.hpp"
 
-#include "daemon/runner/hash_files.hpp"
-
 #include <sys/utsname.h>
 
 namespace gantry::daemon::runner {
@@ -37,7 +35,7 @@ Value job_object(const JobState& state) {
 }
 
 core::Result<Value> call_function(std::string_view name, std::span<const Value> arguments,
-                                  Conclusion status, const JobFolder& folder) {
+                                  Conclusion status, FileHashes& hashes) {
   if (name == "always") return Value(true);
   if (name == "success") return Value(status == Conclusion::success);
   if (name == "failure") return Value(status == Conclusion::failure);
@@ -48,13 +46,7 @@ core::Result<Value> call_function(std::string_view name, std::span<const Value> 
   std::vector<std::string> patterns;
   for (const Value& argument : arguments)
     patterns.push_back(argument.to_string());
-  const core::UniqueFd workspace = folder.open_workspace(".", JobFolder::Create::no);
-  if (!workspace) return Value("");
-  Workspace where;
-  where.folder_fd = workspace.get();
-  where.path = folder.workspace_inside();
-  where.home = kInsideHome;
-  TRY(std::string hash, hash_files(where, patterns));
+  TRY(std::string hash, hashes.hash(std::move(patterns)));
   return Value(std::move(hash));
 }
 
@@ -74,8 +66,9 @@ StepFiles StepFiles::numbered(int step, std::string_view unique) {
   return files;
 }
 
-JobContexts::JobContexts(const proto::JobMessage& message, const JobFolder& folder)
-    : message_(message), folder_(folder) {
+JobContexts::JobContexts(const proto::JobMessage& message, const JobFolder& folder,
+                         FileHashes& hashes)
+    : message_(message), folder_(folder), hashes_(hashes) {
   Object github;
   if (message.github.kind() == core::expr::Kind::object) github = message.github.object();
   github.set("token", message.github_token);
@@ -117,9 +110,9 @@ Evaluator JobContexts::with(const JobState& state, const Object& env, const Valu
   contexts.set("runner", runner_);
   contexts.set("job", job_object(state));
   contexts.set("steps", state.steps);
-  evaluator.environment.call = [status = state.status, &folder = folder_](
+  evaluator.environment.call = [status = state.status, &hashes = hashes_](
                                    std::string_view name, std::span<const Value> arguments) {
-    return call_function(name, arguments, status, folder);
+    return call_function(name, arguments, status, hashes);
   };
   return evaluator;
 }

@@ -5,6 +5,7 @@
 #include "core/expr/value.hpp"
 #include "core/run/states.hpp"
 #include "daemon/runner/evaluate.hpp"
+#include "daemon/runner/file_hashes.hpp"
 #include "daemon/runner/job_folder.hpp"
 #include "proto/runner_protocol.hpp"
 
@@ -31,7 +32,7 @@ struct JobState {
 // The contexts that do not change while the job runs.
 class JobContexts {
  public:
-  JobContexts(const proto::JobMessage& message, const JobFolder& folder);
+  JobContexts(const proto::JobMessage& message, const JobFolder& folder, FileHashes& hashes);
 
   // The contexts as the job's own keys see them (env, defaults, outputs).
   Evaluator for_job(const JobState& state) const;
@@ -49,6 +50,7 @@ class JobContexts {
 
   const proto::JobMessage& message_;
   const JobFolder& folder_;
+  FileHashes& hashes_;
   core::expr::Value github_, runner_, vars_, secrets_;
 };
 

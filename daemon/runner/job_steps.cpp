@@ -74,7 +74,9 @@ async::Task<> Job::run_step(const core::workflow::Step& definition, int number) 
   step.lines_before = log_.lines();
   step.files = StepFiles::numbered(number, unique_);
   step.github = contexts_.github_of_step(definition.id, step.files);
-  const core::Result<bool> runs = gave_up_ ? core::Result<bool>(false) : prepare(step);
+  core::Result<bool> runs(false);
+  const auto prepare_it = [&] { return prepare(step); };
+  if (!gave_up_) runs = co_await hashes_.aside(runtime_.pool(), prepare_it);
   if (runs && !*runs) {
     note_step(step, Conclusion::skipped, Conclusion::skipped);
     finish(step, Conclusion::skipped, Conclusion::skipped);
@@ -91,7 +93,8 @@ async::Task<> Job::run_step(const core::workflow::Step& definition, int number) 
   if (outcome == Conclusion::success && step.commands->failed()) outcome = Conclusion::failure;
   Conclusion conclusion = outcome;
   if (runs && outcome == Conclusion::failure) {
-    const auto tolerated = evaluator(step).boolean(definition.continue_on_error);
+    const auto judge = [&] { return evaluator(step).boolean(definition.continue_on_error); };
+    const auto tolerated = co_await hashes_.aside(runtime_.pool(), judge);
     if (!tolerated) refuse(step, tolerated.error().message);
     if (tolerated && *tolerated) conclusion = Conclusion::success;
   }
@@ -125,7 +128,8 @@ async::Task<Conclusion> Job::run_action(Step& step) {
 }
 
 async::Task<Conclusion> Job::run_checkout(Step& step) {
-  const auto with = evaluator(step).texts(step.definition->with);
+  const auto read_with = [&] { return evaluator(step).texts(step.definition->with); };
+  const auto with = co_await hashes_.aside(runtime_.pool(), read_with);
   if (!with) co_return refuse(step, with.error().message);
   core::Result<CheckoutRequest> request = read_checkout(*with, message_);
   if (!request) co_return refuse(step, request.error().message);
@@ -156,7 +160,8 @@ async::Task<Conclusion> Job::run_checkout(Step& step) {
 }
 
 async::Task<Conclusion> Job::run_script(Step& step) {
-  core::Result<StepRequest> request = script_request(step);
+  const auto make_request = [&] { return script_request(step); };
+  core::Result<StepRequest> request = co_await hashes_.aside(runtime_.pool(), make_request);
   if (!request) co_return refuse(step, request.error().message);
   std::string problem;
   Conclusion outcome = Conclusion::failure;

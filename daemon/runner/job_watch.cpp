@@ -37,6 +37,7 @@ void Job::cancel(CancelReason reason) {
     log_.say("##[error]The operation was canceled.");
   }
   log_.flush();
+  hashes_.stop();
   processes_.wake();
   job_wake_.notify();
 }
@@ -53,6 +54,7 @@ async::Task<> Job::watch_time() {
            std::to_string(message_.cancel_timeout.count()) +
            " minutes after it was cancelled: its processes are killed");
   gave_up_ = true;
+  hashes_.stop();
   processes_.kill_all();
   processes_.wake();
 }

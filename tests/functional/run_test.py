@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """How jobs of a run go together: needs, conditions, matrix, concurrency, cancelling, reruns."""
+import time
+
 import gantry_test
 from gantry_test import processes, wait_for
 
@@ -120,6 +122,20 @@ class Jobs(gantry_test.Case):
 
 class Steering(gantry_test.Case):
     """Cancel, rerun and dispatch, by API and CLI."""
+
+    def test_cancel_is_heard_while_files_are_hashed(self):
+        run_id = self.push("on: push\njobs:\n  one:\n    runs-on: ubuntu-latest\n    steps:\n"
+                           "      - run: truncate -s 4T endless; echo made\n"
+                           "      - run: echo ${{ hashFiles('endless') }}\n"
+                           "      - {if: always(), run: \"echo then ${{ hashFiles('none') }}.\"}\n")
+        job = wait_for(lambda: self.gantry.run(run_id)["jobs"], "the job")[0]["id"]
+        wait_for(lambda: "made" in self.gantry.job_log(job), "the file")
+        asked = time.monotonic()
+        self.assertEqual(self.gantry.post(f"/runs/{run_id}/cancel").status, 202)
+        run = self.end_of(run_id)
+        self.assertEqual(run["conclusion"], "cancelled")
+        self.assertLess(time.monotonic() - asked, 20)
+        self.assert_logged(run["jobs"][0], "then .")
 
     def test_cancel_kills_the_whole_tree_and_runs_what_asks_for_it(self):
         script = ("trap \"\" INT TERM; (trap \"\" INT TERM; setsid sleep 7321 & "
