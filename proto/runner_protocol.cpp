@@ -103,7 +103,7 @@ void read_identity(JsonFields& fields, JobMessage& message) {
   message.labels = fields.texts("labels");
   message.runner_name = fields.text("runner_name");
   message.created_at = fields.time("created_at").value_or(core::Timestamp{});
-  message.timeout = std::chrono::minutes(fields.integer("timeout_minutes", 360));
+  message.timeout = std::chrono::milliseconds(fields.integer("timeout_ms", 6 * 3600 * 1000));
   message.cancel_timeout = std::chrono::minutes(fields.integer("cancel_timeout_minutes", 5));
 }
 
@@ -177,7 +177,7 @@ std::string encode(const JobMessage& message) {
   object.set("labels", to_value(message.labels));
   object.set("runner_name", message.runner_name);
   object.set("created_at", to_value(message.created_at));
-  object.set("timeout_minutes", std::int64_t{message.timeout.count()});
+  object.set("timeout_ms", std::int64_t{message.timeout.count()});
   object.set("cancel_timeout_minutes", std::int64_t{message.cancel_timeout.count()});
   write_contexts(message, object);
   object.set("sandbox", sandbox_value(message.sandbox));

@@ -89,7 +89,7 @@ struct JobMessage {
   std::string github_token;        // github.token and secrets.GITHUB_TOKEN; "" = none
   std::vector<std::string> masks;  // besides secrets and tokens
   Trust trust = Trust::untrusted;
-  std::chrono::minutes timeout{360};
+  std::chrono::milliseconds timeout{std::chrono::minutes(360)};
   std::chrono::minutes cancel_timeout{5};
   std::vector<std::string> labels;
   std::string runner_name;  // runner.name

@@ -45,6 +45,12 @@ Timestamp SystemClock::now() const {
   return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now());
 }
 
+std::string minutes_text(milliseconds time) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%g", static_cast<double>(time.count()) / 60000.0);
+  return text.data();
+}
+
 std::string to_iso8601(Timestamp time) {
   return format(time, false);
 }

@@ -23,8 +23,9 @@ class SystemClock final : public Clock {
   Timestamp now() const override;
 };
 
-std::string to_iso8601(Timestamp time);         // 2026-01-02T03:04:05Z (GitHub's form)
-std::string to_iso8601_millis(Timestamp time);  // 2026-01-02T03:04:05.678Z
+std::string minutes_text(std::chrono::milliseconds time);  // 0.5, 10, as expressions print numbers
+std::string to_iso8601(Timestamp time);                    // 2026-01-02T03:04:05Z (GitHub's form)
+std::string to_iso8601_millis(Timestamp time);             // 2026-01-02T03:04:05.678Z
 std::optional<Timestamp> parse_iso8601(std::string_view text);  // either form
 
 }  // namespace gantry::core

@@ -21,12 +21,6 @@ std::string superseded_text(const Concurrency& concurrency) {
   return "Canceling since a higher priority waiting request for '" + concurrency.group + "' exists";
 }
 
-std::string minutes_text(std::chrono::milliseconds time) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", static_cast<double>(time.count()) / 60000.0);
-  return text;
-}
-
 }  // namespace
 
 class Scheduler::State {
@@ -185,7 +179,7 @@ void Scheduler::State::restore_started(Job& job) {
   job.offer = job.entry.offer;
   queue_.take_room(job.offer);
   set_stage(job, Stage::running);
-  set_deadline(job, *job.entry.started_at + job.entry.timeout);
+  set_deadline(job, *job.entry.started_at + job.entry.timeout + kTimeoutGrace);
 }
 
 void Scheduler::State::enter_group(Job& job) {
@@ -401,7 +395,7 @@ std::vector<Action> Scheduler::State::decide(Timestamp now) {
     Job& job = jobs_.at(pick->job);
     job.offer = pick->offer;
     set_stage(job, Stage::running);
-    set_deadline(job, now + job.entry.timeout);
+    set_deadline(job, now + job.entry.timeout + kTimeoutGrace);
     emit(ActionKind::start_job, ActionCause::fits, job, "");
   }
   for (const JobId id : newly_ready_) {

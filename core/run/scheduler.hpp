@@ -37,6 +37,8 @@ struct RunEntry {
   bool released = false;  // restored: it held its group already
 };
 
+constexpr std::chrono::seconds kTimeoutGrace{30};
+
 struct JobEntry {
   JobId job;
   RunId run;
@@ -47,6 +49,7 @@ struct JobEntry {
   std::string runner_group;
   std::optional<Concurrency> concurrency;
   int max_parallel = 0;  // 0: no limit
+  // The runner keeps it; one that does not is told to stop kTimeoutGrace later.
   std::chrono::milliseconds timeout = std::chrono::minutes(360);
   std::optional<Timestamp> queued_at;   // restored: when it first could have started
   std::optional<Timestamp> started_at;  // restored: it runs

@@ -84,6 +84,13 @@ std::string excerpt(Position position, std::string_view source) {
 
 }  // namespace
 
+std::string sentence(const Diagnostic& diagnostic) {
+  if (diagnostic.hint.empty()) return diagnostic.message;
+  std::string_view message = diagnostic.message;
+  if (message.ends_with('.')) message.remove_suffix(1);
+  return std::string(message) + "; " + diagnostic.hint;
+}
+
 std::string render(const Diagnostic& diagnostic, std::string_view file, std::string_view source) {
   std::string text(file);
   if (diagnostic.position.line > 0) {
@@ -91,8 +98,7 @@ std::string render(const Diagnostic& diagnostic, std::string_view file, std::str
             std::to_string(diagnostic.position.column);
   }
   text += diagnostic.severity == Severity::error ? ": error: " : ": warning: ";
-  text += diagnostic.message;
-  if (!diagnostic.hint.empty()) text += "; " + diagnostic.hint;
+  text += sentence(diagnostic);
   if (!diagnostic.kind.empty()) text += " [" + diagnostic.kind + "]";
   return text + "\n" + excerpt(diagnostic.position, source);
 }

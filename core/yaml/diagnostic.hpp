@@ -34,6 +34,9 @@ std::string render(const Diagnostic& diagnostic, std::string_view file, std::str
 std::string render_all(const std::vector<Diagnostic>& diagnostics, std::string_view file,
                        std::string_view source);
 
+// Message and hint as one sentence of a line: "Unexpected value 'step'; did you mean 'steps'?"
+std::string sentence(const Diagnostic& diagnostic);
+
 bool has_errors(const std::vector<Diagnostic>& diagnostics);
 
 }  // namespace gantry::core::yaml

@@ -114,7 +114,11 @@ core::UniqueFd App::lock_state() const {
   const core::fs::path path = layout_.run() / "gantryd.lock";
   core::UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock) core::throw_errno("opening '" + path.string() + "'");
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  // A record lock: unlike flock's, a child that has not come to exec yet does not keep it.
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  if (::fcntl(lock.get(), F_SETLK, &whole) != 0) {
     throw Exception(Errc::conflict, "starting on '" + layout_.state().string() +
                                         "': another gantryd runs on this state folder; stop it, "
                                         "or give this one its own 'state'");

@@ -73,8 +73,7 @@ proto::JobMessage make_job_message(const ActiveJob& job, const MessageParts& par
   if (is_trusted) message.secrets = parts.settings.secrets_of(run.repo.full_name);
   message.github_token = parts.github_token;
   message.trust = is_trusted ? proto::Trust::trusted : proto::Trust::untrusted;
-  message.timeout = std::chrono::ceil<std::chrono::minutes>(
-      job.plan.timeout.value_or(parts.settings.config.limits.timeout));
+  message.timeout = job.plan.timeout.value_or(parts.settings.config.limits.timeout);
   message.labels = job.labels;
   message.runner_name = runner_name();
   message.sandbox = sandbox_of(job, parts.settings, is_trusted);

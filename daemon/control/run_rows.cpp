@@ -128,8 +128,7 @@ storage::Annotation annotation_of(const core::yaml::Diagnostic& diagnostic,
     annotation.end_column = diagnostic.position.column;
   }
   annotation.title = diagnostic.kind;
-  annotation.message = diagnostic.message;
-  if (!diagnostic.hint.empty()) annotation.message += "; " + diagnostic.hint;
+  annotation.message = core::yaml::sentence(diagnostic);
   return annotation;
 }
 

@@ -8,10 +8,10 @@
 #include "daemon/control/job_message.hpp"
 #include "daemon/control/reports.hpp"
 #include "daemon/control/supervisor_internal.hpp"
+#include "daemon/os/child_async.hpp"
 #include "proto/runner_protocol.hpp"
 #include "storage/log_store.hpp"
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
@@ -52,12 +52,6 @@ core::Result<std::vector<proto::RunnerEvent>> read_spool(const core::fs::path& f
   } catch (const core::Exception& exception) {
     return core::fail(exception.error());
   }
-}
-
-async::Task<> wait_readable(const async::asio::any_io_executor& executor, int fd) {
-  async::asio::posix::stream_descriptor descriptor(executor, ::dup(fd));
-  co_await descriptor.async_wait(async::asio::posix::stream_descriptor::wait_read,
-                                 async::asio::use_awaitable);
 }
 
 }  // namespace
@@ -149,8 +143,7 @@ async::Task<> Supervisor::run(RunnerPointer runner) {
   runner->is_stored = true;
   runner->stored.notify();
   warm_up();
-  co_await wait_readable(runtime_.executor(), runner->child.pidfd());
-  const os::ExitStatus status = runner->child.wait();
+  const os::ExitStatus status = co_await os::async_wait(runner->child);
   co_await ended(runner, os::to_string(status));
 }
 
@@ -171,7 +164,7 @@ void Supervisor::adopt(std::shared_ptr<ActiveJob> job) {
   core::log::info("runner taken up again",
                   {{"job", runner->job->id.value}, {"state", lives ? "running" : "gone"}});
   auto follow = [](Supervisor& self, RunnerPointer its, bool is_alive) -> async::Task<> {
-    if (is_alive) co_await wait_readable(self.runtime_.executor(), its->pidfd.get());
+    if (is_alive) co_await os::wait_exited(its->pidfd.get());
     co_await self.ended(its, "it ended while gantryd was away or later");
   };
   tasks_.spawn("following runner", follow(*this, runner, lives));

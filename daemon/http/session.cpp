@@ -443,13 +443,15 @@ Task<Session::Impl::After> Session::Impl::send_stream(const StreamBody& produce)
   co_return After::keep;
 }
 
-// Returns when the peer is gone or the session is told to end.
+// Ends when the peer is gone or the session is told to end.
 Task<> Session::Impl::watch_peer() {
-  error_code error;
-  co_await socket_.async_wait(Socket::wait_read, asio::redirect_error(asio::use_awaitable, error));
-  char byte = 0;
-  if (error || ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) co_return;
-  // A next request waits already, so the end behind it cannot be seen: a failing write will tell.
+  ssize_t got = -1;
+  for (char byte = 0; got < 0;) {  // Asio may wake us for nothing
+    co_await socket_.async_wait(Socket::wait_read, asio::use_awaitable);
+    got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN)) co_return;
+  }
+  // A next request waits already and hides the end behind it: a failing write will tell.
   asio::steady_timer never(co_await asio::this_coro::executor, TimePoint::max());
   co_await never.async_wait(asio::use_awaitable);
 }

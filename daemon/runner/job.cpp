@@ -286,13 +286,11 @@ void Job::announce_steps() {
     proto::StepChanged step;
     step.number = ++number;
     step.id = definition.has_generated_id() ? "" : definition.id;
-    const core::workflow::Token& name =
-        definition.name.is_null() ? definition.run : definition.name;
-    const std::string text =
-        name.is_null() && definition.uses
-            ? "Run " + definition.uses->value
-            : (definition.name.is_null() ? "Run " : "") + name.text.substr(0, name.text.find('\n'));
-    step.name = core::cut_utf8(log_.masker().mask(text), kLongestName);
+    // With what is known now; made anew when the step begins.
+    Step waiting;
+    waiting.definition = &definition;
+    const core::Result<std::string> name = name_of(waiting);
+    step.name = core::cut_utf8(log_.masker().mask(name ? *name : definition.id), kLongestName);
     link_.report(std::move(step));
   }
 }

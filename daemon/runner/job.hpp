@@ -74,6 +74,7 @@ class Job {
   async::Task<core::run::Conclusion> run_process(Step& step, StepRequest request);
   core::Result<StepRequest> script_request(Step& step);
   void say_script(const Step& step, const std::string& script, std::string_view shell);
+  core::Result<std::string> name_of(const Step& step) const;
   core::Result<bool> prepare(Step& step);  // env, name, condition: whether it runs
   core::run::Conclusion conclude(Step& step, const ProcessEnd& end, double timeout_minutes,
                                  std::uint64_t oom_kills_before);

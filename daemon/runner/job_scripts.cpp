@@ -25,10 +25,6 @@ std::string indented(std::string_view text) {
   return "  " + core::replace_all(text, "\n", "\n  ");
 }
 
-std::string minutes_text(double minutes) {
-  return Value(minutes).to_string();
-}
-
 }  // namespace
 
 std::string Job::default_of(std::string_view key) const {
@@ -129,14 +125,13 @@ Conclusion Job::conclude(Step& step, const ProcessEnd& end, double timeout_minut
                          std::uint64_t oom_kills_before) {
   if (end.stopped == StopReason::timed_out) {
     return refuse(step, "The action '" + step.name + "' has timed out after " +
-                            minutes_text(timeout_minutes) + " minutes.");
+                            Value(timeout_minutes).to_string() + " minutes.");
   }
   if (end.stopped == StopReason::over_limit) {
     return refuse(step, std::exchange(over_limit_, ""));
   }
   if (end.stopped == StopReason::cancelled || gave_up_) {
-    log_.say("##[error]The operation was canceled.");
-    return Conclusion::cancelled;
+    return Conclusion::cancelled;  // the log said so when it was asked
   }
   if (!end.status) {
     if (end.sandbox_ended) fail_job(end.problem);

@@ -49,19 +49,19 @@ StepCommands& Job::new_commands(Step& step) {
   return background_.back().commands;
 }
 
+core::Result<std::string> Job::name_of(const Step& step) const {
+  if (!step.definition->name.is_null()) return evaluator(step).text(step.definition->name);
+  if (step.definition->uses) return "Run " + step.definition->uses->value;
+  TRY(const std::string script, evaluator(step).text(step.definition->run));
+  return "Run " + first_line(script);
+}
+
 core::Result<bool> Job::prepare(Step& step) {
   step.env = state_.env;
   TRY(const auto pairs, evaluator(step).texts(step.definition->env));
   for (const auto& [name, value] : pairs)
     step.env.set(name, value);
-  if (!step.definition->name.is_null()) {
-    TRY(step.name, evaluator(step).text(step.definition->name));
-  } else if (step.definition->uses) {
-    step.name = "Run " + step.definition->uses->value;
-  } else {
-    TRY(const std::string script, evaluator(step).text(step.definition->run));
-    step.name = "Run " + first_line(script);
-  }
+  TRY(step.name, name_of(step));
   return evaluator(step).condition(step.definition->condition);
 }
 

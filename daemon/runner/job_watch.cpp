@@ -3,6 +3,7 @@
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
+#include "core/base/time.hpp"
 #include "daemon/async/offload.hpp"
 #include "daemon/runner/disk_use.hpp"
 #include "daemon/runner/job_background.hpp"
@@ -26,7 +27,7 @@ void Job::cancel(CancelReason reason) {
   if (reason == CancelReason::timed_out) {
     failure_reason_ = "The job running on runner " + contexts_.runner()["name"].to_string() +
                       " has exceeded the maximum execution time of " +
-                      std::to_string(message_.timeout.count()) + " minutes.";
+                      core::minutes_text(message_.timeout) + " minutes.";
     proto::JobAnnotation annotation;
     annotation.level = proto::AnnotationLevel::error;
     annotation.message = failure_reason_;

@@ -12,7 +12,7 @@ from gantry_test import alive, processes, wait_for
 
 SEED = int(os.environ.get("GANTRY_TEST_SEED", "20260101"))
 # Longer runs by hand: GANTRY_TEST_SECONDS=300.
-SECONDS = float(os.environ.get("GANTRY_TEST_SECONDS", "8"))
+SECONDS = float(os.environ.get("GANTRY_TEST_SECONDS", "20"))
 
 WORKFLOW = """
 on: push

@@ -66,7 +66,7 @@ TEST_CASE("client: a clock that is wrong is corrected by GitHub's") {
 }
 
 TEST_CASE("client: PKCS#8 keys sign too; other keys are refused with what to do") {
-  if (!test::has_fake_github()) return;
+  if (!test::has_fake_github()) return;  // the others say so
   FakeGithub fake;
   AppConfig config = fake.app;
   const core::Timestamp now = *core::parse_iso8601("2026-01-02T03:04:05Z");

@@ -89,13 +89,13 @@ TEST_CASE("runner: a step past its time is ended, however it resists") {
 
 TEST_CASE("runner: a job past its time is cancelled with an annotation") {
   RunnerJob job(R"js({"run": "sleep 1000"}, {"run": "echo cleanup", "if": "always()"})js");
-  job.message.timeout = std::chrono::minutes(0);
+  job.message.timeout = std::chrono::milliseconds(300);
   job.message.runner_name = "box";
   CHECK(job.finish() == 0);
   CHECK(job.completed().conclusion == Conclusion::cancelled);
   CHECK(job.logged("cleanup\n"));
   CHECK(job.annotations().at(0).message ==
-        "The job running on runner box has exceeded the maximum execution time of 0 minutes.");
+        "The job running on runner box has exceeded the maximum execution time of 0.005 minutes.");
 }
 
 TEST_CASE("runner: a job that floods its log is ended at the limit") {

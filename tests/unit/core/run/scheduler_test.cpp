@@ -287,9 +287,10 @@ TEST_CASE("scheduler: a job over its time is cancelled once, in GitHub's words")
   entry.timeout = minutes(10);
   scheduler.add_job(entry);
   (void)scheduler.decide(kStart);
-  CHECK(scheduler.next_deadline() == kStart + minutes(10));
-  CHECK(text(scheduler.decide(kStart + minutes(9))).empty());
-  const auto actions = scheduler.decide(kStart + minutes(10));
+  const auto end = kStart + minutes(10) + kTimeoutGrace;
+  CHECK(scheduler.next_deadline() == end);
+  CHECK(text(scheduler.decide(kStart + minutes(10))).empty());
+  const auto actions = scheduler.decide(end);
   CHECK(text(actions) ==
         "cancel 1: The job has exceeded the maximum execution time of 10 minutes.");
   CHECK(actions[0].cause == ActionCause::timed_out);
@@ -355,7 +356,7 @@ TEST_CASE("scheduler: after a restart running jobs keep their room, group, slot 
   CHECK(scheduler.load().running == 1);
   CHECK(scheduler.load().held == 1);
   CHECK(scheduler.load().runs_waiting == 1);
-  CHECK(scheduler.next_deadline() == kStart + minutes(1));
+  CHECK(scheduler.next_deadline() == kStart + minutes(1) + kTimeoutGrace);
   scheduler.job_finished(JobId{1});
   scheduler.run_finished(RunId{1});
   CHECK(text(scheduler.decide(kStart)) == "release run 2\nstart 2");

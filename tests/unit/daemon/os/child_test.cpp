@@ -12,6 +12,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <array>
+#include <chrono>
+#include <utility>
+
 namespace gantry::daemon::os {
 
 namespace {
@@ -186,6 +190,33 @@ TEST_CASE("child: a cancelled async_wait leaves the child running and owned") {
   CHECK_FALSE(child.try_wait());
   CHECK(child.kill(SIGKILL));
   CHECK(child.wait() == ExitStatus{ExitStatus::Kind::signaled, 9});
+}
+
+TEST_CASE("child: an event meant for another descriptor does not make async_wait block the loop") {
+  // Two pipes become readable at once; whoever is woken first closes the other, whose event is
+  // under way, and waits for the child instead: Asio gives the child's pidfd the state just freed.
+  asio::io_context io(1);
+  Child child = spawn(shell("exec sleep 5"));
+  ExitStatus status;
+  core::Pipe one = core::make_pipe();
+  core::Pipe two = core::make_pipe();
+  std::array<asio::posix::stream_descriptor, 2> ends = {
+      asio::posix::stream_descriptor(io, one.read.release()),
+      asio::posix::stream_descriptor(io, two.read.release())};
+  bool is_first = true;
+  for (std::size_t i = 0; i < 2; ++i) {
+    ends[i].async_wait(asio::posix::stream_descriptor::wait_read, [&, i](auto) {
+      if (!std::exchange(is_first, false)) return;
+      ends[1 - i].close();
+      asio::co_spawn(io, store_status(child, status), asio::detached);
+    });
+  }
+  asio::steady_timer kill(io, std::chrono::milliseconds(100));
+  kill.async_wait([&](auto) { child.kill(SIGKILL); });
+  core::write_all(one.write.get(), "x");
+  core::write_all(two.write.get(), "x");
+  io.run();
+  CHECK(status == ExitStatus{ExitStatus::Kind::signaled, 9});
 }
 
 TEST_CASE("command: output is cut at its limit and time at its own") {
