@@ -20,7 +20,7 @@ struct Ping {
   std::vector<std::string> events;  // what the hook subscribes to
 };
 
-enum class CheckAction { requested, rerequested, requested_action };
+enum class CheckAction { rerequested, requested_action };
 
 struct CheckRunRequest {
   CheckAction action = CheckAction::rerequested;

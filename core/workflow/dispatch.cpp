@@ -128,10 +128,7 @@ Event dispatch_event(const Repository& repository, const Actor& sender, std::str
   event.name = "workflow_dispatch";
   event.repository = repository;
   event.sender = sender;
-  event.ref = ref.starts_with("refs/") ? std::string(ref) : "refs/heads/" + std::string(ref);
-  const RefParts parts = split_ref(event.ref);
-  event.ref_type = parts.type;
-  event.ref_name = parts.name;
+  set_ref(event, ref.starts_with("refs/") ? std::string(ref) : "refs/heads/" + std::string(ref));
   event.sha = event.head_sha = sha;
   event.workflow_file = workflow.file;
 

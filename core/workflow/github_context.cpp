@@ -17,11 +17,13 @@ expr::Value github_context(const Event& event, const RunFacts& facts) {
   github.set("actor", event.sender.login);
   github.set("actor_id", number(event.sender.id));
   github.set("api_url", facts.api_url);
-  github.set("base_ref", event.pull_request ? event.pull_request->base_ref : "");
+  const bool of_pull =
+      event.pull_request && (event.name == "pull_request" || event.name == "pull_request_target");
+  github.set("base_ref", of_pull ? event.pull_request->base_ref : "");
   github.set("event", event.payload);
   github.set("event_name", event.name);
   github.set("graphql_url", facts.graphql_url);
-  github.set("head_ref", event.pull_request ? event.pull_request->head_ref : "");
+  github.set("head_ref", of_pull ? event.pull_request->head_ref : "");
   github.set("ref", event.ref);
   github.set("ref_name", event.ref_name);
   github.set("ref_protected", false);
@@ -35,8 +37,10 @@ expr::Value github_context(const Event& event, const RunFacts& facts) {
   github.set("run_attempt", number(facts.run_attempt));
   github.set("run_id", number(facts.run_id));
   github.set("run_number", number(facts.run_number));
-  github.set("secret_source",
-             event.pull_request && event.pull_request->from_fork ? "None" : "Actions");
+  github.set("secret_source", event.name != "pull_request_target" && event.pull_request &&
+                                      event.pull_request->from_fork
+                                  ? "None"
+                                  : "Actions");
   github.set("server_url", facts.server_url);
   github.set("sha", event.sha);
   github.set("triggering_actor", facts.triggering_actor.login.empty()

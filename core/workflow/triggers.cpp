@@ -84,6 +84,9 @@ Refusal check_ref(const EventTrigger& trigger, const Event& event) {
     const std::string base = event.pull_request ? event.pull_request->base_ref : "";
     return check_name(branches, branches_ignore, base, trigger);
   }
+  if (event.name == "workflow_run" || event.name == "merge_group") {
+    return check_name(branches, branches_ignore, event.run_branch, trigger);
+  }
   if (event.name != "push") return std::nullopt;
   const NamedFilter tags{trigger.tags, "tags"}, tags_ignore{trigger.tags_ignore, "tags-ignore"};
   const bool for_branches = trigger.branches || trigger.branches_ignore;
@@ -108,6 +111,24 @@ Refusal check_skip_text(const EventTrigger& trigger, const Event& event) {
   return no(TriggerRule::skip_text, "", std::string(text), trigger.position);
 }
 
+// Names, not patterns; "workflow_run" without names follows no workflow.
+Refusal check_run_workflow(const EventTrigger& trigger, const Event& event) {
+  if (event.name != "workflow_run") return std::nullopt;
+  const auto is_named = [&](const Located<std::string>& name) {
+    return name.value == event.run_workflow;
+  };
+  const auto& names = trigger.workflows;
+  if (names && std::any_of(names->begin(), names->end(), is_named)) return std::nullopt;
+  return no(TriggerRule::workflow_not_listed, "workflows", event.run_workflow, trigger.position);
+}
+
+Refusal check_cron(const EventTrigger& trigger, const Event& event) {
+  if (event.name != "schedule") return std::nullopt;
+  const auto is_due = [&](const Located<std::string>& cron) { return cron.value == event.cron; };
+  if (std::any_of(trigger.crons.begin(), trigger.crons.end(), is_due)) return std::nullopt;
+  return no(TriggerRule::cron_not_listed, "cron", event.cron, trigger.position);
+}
+
 const EventTrigger* trigger_of(const Workflow& workflow, const Event& event) {
   for (const EventTrigger& trigger : workflow.on) {
     if (trigger.event == event.name) return &trigger;
@@ -123,6 +144,8 @@ Refusal check_all_but_paths(const Workflow& workflow, const Event& event) {
   }
   if (event.deleted) return no(TriggerRule::ref_deleted, "", event.ref, trigger->position);
   if (auto refusal = check_types(*trigger, event)) return refusal;
+  if (auto refusal = check_cron(*trigger, event)) return refusal;
+  if (auto refusal = check_run_workflow(*trigger, event)) return refusal;
   if (auto refusal = check_ref(*trigger, event)) return refusal;
   return check_skip_text(*trigger, event);
 }
@@ -186,7 +209,7 @@ TriggerDecision decide_trigger(const Workflow& workflow, const Event& event,
 std::optional<DiffRequest> needs_changed_files(const Workflow& workflow, const Event& event) {
   if (check_all_but_paths(workflow, event)) return std::nullopt;
   if (!filters_paths(*trigger_of(workflow, event), event)) return std::nullopt;
-  if (event.pull_request) {
+  if (is_pull_request(event)) {
     return DiffRequest{DiffForm::three_dot, event.pull_request->base_sha,
                        event.pull_request->head_sha};
   }
@@ -210,6 +233,10 @@ std::string_view to_string(TriggerRule rule) {
       return "other_workflow";
     case TriggerRule::type_not_listed:
       return "type_not_listed";
+    case TriggerRule::workflow_not_listed:
+      return "workflow_not_listed";
+    case TriggerRule::cron_not_listed:
+      return "cron_not_listed";
     case TriggerRule::ref_deleted:
       return "ref_deleted";
     case TriggerRule::skip_text:
@@ -243,6 +270,10 @@ std::string describe(const TriggerDecision& d) {
       return "the event asks for '" + d.subject + "'";
     case TriggerRule::type_not_listed:
       return "types does not list '" + d.subject + "'";
+    case TriggerRule::workflow_not_listed:
+      return "workflows does not list '" + d.subject + "'";
+    case TriggerRule::cron_not_listed:
+      return "no cron is '" + d.subject + "' any more";
     case TriggerRule::ref_deleted:
       return "'" + d.subject + "' was deleted";
     case TriggerRule::skip_text:

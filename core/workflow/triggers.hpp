@@ -21,6 +21,8 @@ enum class TriggerRule {
   event_not_listed,
   other_workflow,  // workflow_dispatch of another file
   type_not_listed,
+  workflow_not_listed,  // workflow_run of a workflow that is not named
+  cron_not_listed,      // the schedule was changed meanwhile
   ref_deleted,
   skip_text,  // "[skip ci]" and its like in the head commit's message
   ref_kind,   // a tag with only branch filters, or the other way round

@@ -36,10 +36,46 @@ std::string count_runs(std::size_t count) {
   return count == 1 ? "1 run" : std::to_string(count) + " runs";
 }
 
-std::string summary_of(const std::vector<core::run::PlannedWorkflow>& planned, std::size_t runs) {
-  if (planned.empty()) return "there is no workflow file in .github/workflows at this commit";
+// Of two decisions about a file (pull_request, pull_request_target) those that say something: that
+// an event is not listed says the least.
+void note(const std::vector<core::run::PlannedWorkflow>& from,
+          std::vector<core::run::PlannedWorkflow>& into) {
+  using core::workflow::TriggerRule;
+  for (const auto& plan : from) {
+    const auto same = std::find_if(into.begin(), into.end(),
+                                   [&](const auto& known) { return known.file == plan.file; });
+    if (same == into.end()) {
+      into.push_back(plan);
+    } else if (plan.decision.rule != TriggerRule::event_not_listed) {
+      const bool silent = same->decision.rule == TriggerRule::event_not_listed;
+      if (silent) *same = plan;
+      if (!silent) into.push_back(plan);
+    }
+  }
+}
+
+// Of a dispatch at GitHub, which has checked them; what does not fit any more breaks the run.
+void take_inputs(const Event& event, NewRun& run) {
+  const auto* trigger = run.workflow->find_trigger("workflow_dispatch");
+  auto inputs = core::workflow::check_inputs(*trigger, event.payload["inputs"]);
+  if (inputs) {
+    run.inputs = std::move(inputs->typed);
+    return;
+  }
+  core::yaml::Diagnostic diagnostic;
+  diagnostic.position = trigger->position;
+  diagnostic.message = inputs.error().message;
+  diagnostic.kind = "input";
+  run.diagnostics.push_back(std::move(diagnostic));
+}
+
+// `why_not`: of events that cannot start anything whatever the files say.
+std::string summary_of(const std::vector<core::run::PlannedWorkflow>& planned, std::size_t runs,
+                       const std::string& why_not) {
   if (runs > 0) return "started " + count_runs(runs);
-  std::string text = "no workflow starts";
+  if (planned.empty() && !why_not.empty()) return why_not;
+  if (planned.empty()) return "there is no workflow file in .github/workflows at this commit";
+  std::string text = why_not.empty() ? "no workflow starts" : why_not;
   for (const auto& item : planned)
     text += "; " + item.file + ": " + item.reason;
   return core::cut_utf8(text, 4000);
@@ -152,6 +188,13 @@ async::Task<> Intake::finish(core::DeliveryId id, DeliveryState state, std::stri
   co_await conductor_.db().write([&](Database& d) { finish_delivery(d, id, outcome, now); });
 }
 
+// The commit statuses of runs lead to their pages here.
+bool Intake::is_own_status(const Event& event) const {
+  const auto& target = event.payload["target_url"];
+  const std::string url = conductor_.settings()->public_url();
+  return !url.empty() && target.to_string().starts_with(url + "/");
+}
+
 async::Task<> Intake::process(const Item& item) {
   if (!item.content) {
     co_await finish(item.id, DeliveryState::failed, item.content.error().message);
@@ -180,12 +223,7 @@ async::Task<> Intake::process(const Item& item) {
   if (const auto* check = std::get_if<proto::CheckRunRequest>(&content)) {
     co_await rerun_check(item, *check);
   } else if (const auto* suite = std::get_if<proto::CheckSuiteRequest>(&content)) {
-    if (suite->action == proto::CheckAction::rerequested) {
-      co_await rerun_commit(item, suite->head_sha);
-    } else {
-      co_await finish(item.id, DeliveryState::ignored,
-                      "runs start with the push and pull_request events");
-    }
+    co_await rerun_commit(item, suite->head_sha);
   } else if (const auto* event = std::get_if<Event>(&content)) {
     co_await process_event(item, *event);
   }
@@ -210,16 +248,41 @@ async::Task<> Intake::process_event(const Item& item, Event event) {
     co_return;
   }
   const std::string token = co_await tokens_.token(repo, TokenUse::clone, storage::Trust::trusted);
-  if (event.pull_request && event.sha.empty()) {
-    const bool can_merge = co_await resolve_pull(repo, token, event);
-    if (!can_merge) {
-      co_await finish(item.id, DeliveryState::ignored,
-                      "the pull request cannot be merged: there is no refs/pull/" +
-                          std::to_string(event.pull_request->number) + "/merge for its head");
-      co_return;
-    }
+  if (event.name == "status" && is_own_status(event)) {
+    co_await finish(item.id, DeliveryState::ignored, "a status made by a run starts nothing");
+    co_return;
   }
-  if (event.ref_type == core::workflow::RefType::tag) co_await peel_tag(repo, token, event);
+  event.repository.default_branch = repo.default_branch;
+  std::vector<core::run::PlannedWorkflow> planned;
+  std::vector<NewRun> runs;
+  std::string why_not;
+  for (Event& each : core::workflow::events_of(std::move(event))) {
+    Considered part = co_await consider(repo, token, std::move(each), item.received_at);
+    if (!part.why_not.empty()) why_not += (why_not.empty() ? "" : "; ") + part.why_not;
+    for (NewRun& run : part.runs) {
+      run.row.delivery = item.id;
+      runs.push_back(std::move(run));
+    }
+    note(part.planned, planned);
+  }
+  Conductor::DeliveryEnd end;
+  end.id = item.id;
+  end.outcome.state = runs.empty() ? DeliveryState::ignored : DeliveryState::processed;
+  end.outcome.reason = summary_of(planned, runs.size(), why_not);
+  end.outcome.decisions = encode_decisions(planned);
+  core::log::info("delivery taken", {{"delivery", item.id.value},
+                                     {"repository", repo.full_name},
+                                     {"event", item.content->event},
+                                     {"reason", end.outcome.reason}});
+  std::optional<Conductor::DeliveryEnd> ends(std::move(end));
+  co_await conductor_.begin(repo, std::move(runs), std::move(ends));
+}
+
+async::Task<Intake::Considered> Intake::consider(storage::Repository repo, std::string token,
+                                                 Event event, core::Timestamp now) {
+  Considered considered;
+  considered.why_not = co_await resolve(repo, token, event);
+  if (!considered.why_not.empty()) co_return considered;
   // A fork's pull request runs the base branch's definition: its own could ask for anything.
   const bool from_fork = trust_of(event) == storage::Trust::untrusted;
   const std::string definition_sha = from_fork ? event.pull_request->base_sha : event.sha;
@@ -229,27 +292,16 @@ async::Task<> Intake::process_event(const Item& item, Event event) {
   if (const auto wanted = core::run::needed_diff(event, files)) {
     changes = co_await changed_files(repo, token, *wanted, event.ref);
   }
-  const auto planned = core::run::plan_event(event, files, changes);
+  considered.planned = core::run::plan_event(event, files, changes);
   const auto settings = conductor_.settings();
-  std::vector<NewRun> runs;
-  for (const auto& plan : planned) {
+  for (const auto& plan : considered.planned) {
     if (plan.outcome == core::run::PlanOutcome::not_started) continue;
     NewRun run = make_new_run(event, plan, sources[plan.file], definition_sha, repo,
-                              settings->config.github, item.received_at);
-    run.row.delivery = item.id;
-    runs.push_back(std::move(run));
+                              settings->config.github, now);
+    if (event.name == "workflow_dispatch" && run.workflow) take_inputs(event, run);
+    considered.runs.push_back(std::move(run));
   }
-  Conductor::DeliveryEnd end;
-  end.id = item.id;
-  end.outcome.state = runs.empty() ? DeliveryState::ignored : DeliveryState::processed;
-  end.outcome.reason = summary_of(planned, runs.size());
-  end.outcome.decisions = encode_decisions(planned);
-  core::log::info("delivery taken", {{"delivery", item.id.value},
-                                     {"repository", repo.full_name},
-                                     {"event", event.name},
-                                     {"reason", end.outcome.reason}});
-  std::optional<Conductor::DeliveryEnd> ends(std::move(end));
-  co_await conductor_.begin(repo, std::move(runs), std::move(ends));
+  co_return considered;
 }
 
 async::Task<storage::Repository> Intake::keep_repository(

@@ -64,6 +64,15 @@ class Intake {
   async::Task<std::optional<Held>> next_of(Lane& lane);
   async::Task<> process(const Item& item);
   async::Task<> process_event(const Item& item, core::workflow::Event event);
+  // What one event of `on` means for every workflow file of its commit.
+  struct Considered {
+    std::vector<core::run::PlannedWorkflow> planned;
+    std::vector<NewRun> runs;
+    std::string why_not;  // nothing was looked at
+  };
+  bool is_own_status(const core::workflow::Event& event) const;
+  async::Task<Considered> consider(storage::Repository repo, std::string token,
+                                   core::workflow::Event event, core::Timestamp now);
   async::Task<> finish(core::DeliveryId id, storage::DeliveryState state, std::string reason);
   async::Task<> rerun_check(const Item& item, const proto::CheckRunRequest& request);
   async::Task<> rerun_commit(const Item& item, std::string head_sha);
@@ -76,8 +85,14 @@ class Intake {
   async::Task<std::optional<core::workflow::Changes>> changed_files(
       storage::Repository repo, std::string token, core::workflow::DiffRequest wanted,
       std::string ref);
-  // An annotated tag's push names the tag object: sha and head_sha become its commit.
-  async::Task<> peel_tag(storage::Repository repo, std::string token, core::workflow::Event& event);
+  async::Task<> complete_ref(storage::Repository repo, std::string token,
+                             core::workflow::Event& event);
+  // sha and head_sha become the commit `rev` leads to; false: there is none.
+  async::Task<bool> resolve_rev(storage::Repository repo, std::string token, std::string rev,
+                                core::workflow::Event& event);
+  // Fills what only git knows of the event. Not empty: why it can start nothing.
+  async::Task<std::string> resolve(storage::Repository repo, std::string token,
+                                   core::workflow::Event& event);
   // Fills sha and head_commit_message of a pull request's event: the merge commit, checked
   // against its head. False: there is none (a conflict).
   async::Task<bool> resolve_pull(storage::Repository repo, std::string token,

@@ -96,15 +96,66 @@ async::Task<std::optional<Changes>> Intake::changed_files(storage::Repository re
   co_return changes;
 }
 
-async::Task<> Intake::peel_tag(storage::Repository repo, std::string token, Event& event) {
+async::Task<bool> Intake::resolve_rev(storage::Repository repo, std::string token, std::string rev,
+                                      Event& event) {
   git::Fetch fetch;
   fetch.source = git_.source_of(repo, token);
   co_await git_.call(repo, token, std::move(fetch));
   git::Resolve resolve;
-  resolve.rev = event.sha;
-  const git::Commit commit = co_await git_.call(repo, token, std::move(resolve));
-  event.sha = commit.sha;
-  event.head_sha = commit.sha;
+  resolve.rev = rev;
+  try {
+    const git::Commit commit = co_await git_.call(repo, token, std::move(resolve));
+    event.sha = commit.sha;
+    // A pull request's checks stand on its head, wherever the workflow comes from.
+    if (!event.pull_request) event.head_sha = commit.sha;
+    if (event.head_commit_message.empty()) event.head_commit_message = commit.message;
+  } catch (const Exception& error) {
+    if (error.error().code != Errc::not_found) throw;
+    co_return false;
+  }
+  co_return true;
+}
+
+// A deployment names a branch or a tag, or nothing that is there any more.
+async::Task<> Intake::complete_ref(storage::Repository repo, std::string token, Event& event) {
+  git::Fetch fetch;
+  fetch.source = git_.source_of(repo, token);
+  co_await git_.call(repo, token, std::move(fetch));
+  git::Resolve resolve;
+  resolve.rev = event.ref;
+  try {
+    const git::Commit commit = co_await git_.call(repo, token, std::move(resolve));
+    core::workflow::set_ref(event, commit.ref);
+  } catch (const Exception& error) {
+    if (error.error().code != Errc::not_found) throw;
+    core::workflow::set_ref(event, "");
+  }
+}
+
+async::Task<std::string> Intake::resolve(storage::Repository repo, std::string token,
+                                         Event& event) {
+  if (!event.rev.empty()) {
+    const bool found = co_await resolve_rev(repo, token, event.rev, event);
+    std::string problem;
+    if (!found) problem = "there is no '" + event.rev + "' in the repository";
+    co_return problem;
+  }
+  if (core::workflow::runs_at_merge(event) && event.sha.empty()) {
+    const bool can_merge = co_await resolve_pull(repo, token, event);
+    std::string problem;
+    if (!can_merge) {
+      problem = "the pull request cannot be merged: there is no refs/pull/" +
+                std::to_string(event.pull_request->number) + "/merge for its head";
+    }
+    co_return problem;
+  }
+  if (!event.ref.empty() && !event.ref.starts_with("refs/")) {
+    co_await complete_ref(repo, token, event);
+  }
+  // An annotated tag's push names the tag object.
+  const bool is_tag = event.ref_type == core::workflow::RefType::tag;
+  if (is_tag && event.name == "push") co_await resolve_rev(repo, token, event.sha, event);
+  co_return std::string();
 }
 
 async::Task<bool> Intake::resolve_pull(storage::Repository repo, std::string token, Event& event) {

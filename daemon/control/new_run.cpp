@@ -35,7 +35,9 @@ std::string_view to_string(core::run::PlanOutcome outcome) {
 }  // namespace
 
 storage::Trust trust_of(const Event& event) {
-  const bool from_fork = event.pull_request && event.pull_request->from_fork;
+  // pull_request_target runs the default branch's definition: it is trusted as that is.
+  const bool from_fork =
+      event.name != "pull_request_target" && event.pull_request && event.pull_request->from_fork;
   return from_fork ? storage::Trust::untrusted : storage::Trust::trusted;
 }
 

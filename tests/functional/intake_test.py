@@ -131,8 +131,8 @@ class Deliveries(gantry_test.Case):
         self.assertEqual(self.gantry.delivery(guid)["state"], "processed")
 
     def test_an_event_that_starts_nothing_is_recorded_with_the_reason(self):
-        self.assert_ignored("watch", {"action": "started", "repository": self.repo.view()},
-                            "event 'watch' starts no workflow")
+        self.assert_ignored("workflow_job", {"action": "queued", "repository": self.repo.view()},
+                            "event 'workflow_job' starts no workflow")
 
     def test_a_payload_that_is_no_json_fails_with_the_reason(self):
         for body in (b"{\"ref\":", b"[]", b"", b"\xff\xfe", b"{" * 100000):

@@ -139,7 +139,7 @@ TEST_CASE("what Gantry cannot carry out is an error, an event it does not receiv
   CHECK(refused.diagnostics[0].kind == "unsupported");
   CHECK(refused.diagnostics[0].position == yaml::Position{5, 16});
 
-  const auto warned = parse("on: [push, issues]" + kTail);
+  const auto warned = parse("on: [push, image_version]" + kTail);
   REQUIRE(warned.workflow);
   CHECK(warned.diagnostics.at(0).severity == yaml::Severity::warning);
 }
