@@ -46,25 +46,29 @@ fi
 [ $# -le 2 ] || die "usage: deploy/quickstart.sh [REPOSITORY [WORKFLOW.yml]] | --stop"
 source=${1:-$here}
 workflow=${2:-}
-# Our own checkout has a light workflow made for this.
-if [ -z "$workflow" ] && [ "$(cd "$source" 2>/dev/null && pwd || true)" = "$here" ]; then
-  workflow=quickstart.yml
+needed=build
+# Our own checkout has a light workflow made for this; its others build and test, with what is
+# installed here.
+if [ "$(cd "$source" 2>/dev/null && pwd || true)" = "$here" ]; then
+  if [ -z "$workflow" ]; then workflow=quickstart.yml; else needed=test; fi
 fi
 
-"$here/deploy/install-deps.sh" build
+"$here/deploy/install-deps.sh" "$needed"
+build=$here/build/release
+[ -w "$here" ] || build=$state/build  # somebody else's checkout
 say "building (the first time takes some minutes)"
-cmake -S "$here" --preset release -DGANTRY_TESTS=OFF > "$state/configure.log" 2>&1 ||
+(cd "$here" && cmake --preset release -B "$build" -DGANTRY_TESTS=OFF) > "$state/configure.log" 2>&1 ||
   { cat "$state/configure.log"; die "configuring failed"; }
-(cd "$here" && cmake --build --preset release --target gantryd gantry gantry-runner gantry-agent gantry-git)
+cmake --build "$build" --target gantryd gantry gantry-runner gantry-agent gantry-git
 
 # Copied to where the daemon's user can read them, whatever the checkout's folder allows. A program
 # that runs is replaced, not written over.
 as mkdir -p "$state/bin" "$state/config"
 changed=
 for program in gantryd gantry gantry-runner gantry-agent gantry-git; do
-  if ! cmp -s "$here/build/release/bin/$program" "$state/bin/$program"; then
+  if ! cmp -s "$build/bin/$program" "$state/bin/$program"; then
     changed=yes
-    install -m 0755 "$here/build/release/bin/$program" "$state/bin/.$program.new"
+    install -m 0755 "$build/bin/$program" "$state/bin/.$program.new"
     mv -f "$state/bin/.$program.new" "$state/bin/$program"
   fi
 done
@@ -82,29 +86,36 @@ fi
 name=quickstart/$(printf %s "$name" | tr -c 'A-Za-z0-9._-' '-')
 mirror=$state/repositories/$name.git
 say "mirroring $source"
-if [ -d "$source" ]; then
-  git -c safe.directory='*' -C "$source" rev-parse -q --verify 'HEAD^{commit}' > /dev/null ||
-    die "'$source' is not a git repository with a commit"
-fi
+# Whoever owns the checkout, it is this call that names it. git's children see files, not `-c`.
+{
+  printf '[safe]\n\tdirectory = *\n'
+  for file in "${XDG_CONFIG_HOME:-$HOME/.config}/git/config" "$HOME/.gitconfig"; do
+    printf '[include]\n\tpath = "%s"\n' "$file"
+  done
+} > "$state/gitconfig"
+export GIT_CONFIG_GLOBAL=$state/gitconfig
 mkdir -p "$(dirname "$mirror")"
-if [ -d "$mirror" ]; then
-  git -c safe.directory='*' --git-dir "$mirror" fetch -q --prune --force "$source" '+refs/heads/*:refs/heads/*' '+refs/tags/*:refs/tags/*'
-else
-  git -c safe.directory='*' clone -q --bare --no-hardlinks "$source" "$mirror"
-fi
-# The head that is checked out, also where it is on no branch.
 if [ -d "$source" ]; then
-  head=$(git -c safe.directory='*' -C "$source" rev-parse HEAD)
-  branch=$(git -c safe.directory='*' -C "$source" symbolic-ref -q --short HEAD || echo quickstart)
-  git -c safe.directory='*' --git-dir "$mirror" fetch -q --force "$source" "+HEAD:refs/heads/$branch"
-else
-  branch=$(git -c safe.directory='*' --git-dir "$mirror" symbolic-ref --short HEAD)
-  head=$(git -c safe.directory='*' --git-dir "$mirror" rev-parse "refs/heads/$branch")
+  # The commit that is checked out, also where it is on no branch.
+  head=$(git -C "$source" rev-parse -q --verify 'HEAD^{commit}') ||
+    die "'$source' is not a git repository with a commit"
+  branch=$(git -C "$source" symbolic-ref -q --short HEAD || echo main)
+  [ -z "$(git -C "$source" status --porcelain)" ] || echo "what is not committed there is left out"
 fi
-message=$(git -c safe.directory='*' --git-dir "$mirror" log -1 --format=%B "$head")
-[ "$(id -u)" -ne 0 ] || chown -R "$user:$user" "$state/repositories"
-git -c safe.directory='*' --git-dir "$mirror" ls-tree --name-only "$head" .github/workflows/ | grep -q . ||
+[ -d "$mirror" ] || git init -q --bare "$mirror"
+git --git-dir "$mirror" fetch -q --prune --force "$source" '+refs/heads/*:refs/heads/*' '+refs/tags/*:refs/tags/*'
+if [ -d "$source" ]; then
+  git --git-dir "$mirror" fetch -q --force "$source" "+HEAD:refs/heads/$branch"
+else
+  branch=$(git ls-remote --symref "$source" HEAD | sed -n 's#^ref: refs/heads/\(.*\)\tHEAD$#\1#p')
+  head=$(git --git-dir "$mirror" rev-parse -q --verify "refs/heads/$branch^{commit}") ||
+    die "'$source' has no default branch with a commit"
+fi
+git --git-dir "$mirror" symbolic-ref HEAD "refs/heads/$branch"
+message=$(git --git-dir "$mirror" log -1 --format=%B "$head")
+git --git-dir "$mirror" ls-tree --name-only "$head" .github/workflows/ | grep -q . ||
   die "'$source' has no .github/workflows at $head"
+[ "$(id -u)" -ne 0 ] || chown -R "$user:$user" "$state/repositories"
 
 secret=$state/config/webhook-secret
 [ -s "$secret" ] || (umask 077; head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' > "$secret")
@@ -135,8 +146,10 @@ if [ -n "$changed" ] || ! running; then
 fi
 
 say "delivering a signed push of $branch at ${head:0:12}"
-delivery=$(gantry hook push --repo "$name" --ref "refs/heads/$branch" --after "$head" \
-  --default-branch "$branch" --message "$message" --secret-file "$secret")
+# Another 'before' each time: a second call is another push, not the same one delivered twice.
+before=$(head -c 20 /dev/urandom | od -An -tx1 | tr -d ' \n')
+delivery=$(gantry hook push --repo "$name" --ref "refs/heads/$branch" --before "$before" \
+  --after "$head" --default-branch "$branch" --message "$message" --secret-file "$secret")
 run=$(gantry delivery "$delivery" --wait --run-id) || exit 1
 gantry watch "$run"
 echo

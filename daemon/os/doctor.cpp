@@ -182,15 +182,21 @@ Check check_subordinate_ids() {
   return {"subordinate ids", State::ok, "'" + name + "' has a range", ""};
 }
 
+// A folder that is not there yet will be made on the file system of the nearest one above it.
 Check check_disk(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  std::filesystem::path there = std::filesystem::absolute(folder, ignored);
+  while (there.has_relative_path() && ::access(there.c_str(), F_OK) != 0 && errno == ENOENT) {
+    there = there.parent_path();
+  }
   struct statvfs info {};
-  if (::statvfs(folder.c_str(), &info) != 0) {
-    return {"disk", State::missing, folder.string() + ": " + std::strerror(errno),
-            "mkdir -p " + folder.string()};
+  if (::statvfs(there.c_str(), &info) != 0) {
+    return {"disk", State::missing, there.string() + ": " + std::strerror(errno),
+            "a state folder that this user can reach"};
   }
   const auto free_mib =
       static_cast<unsigned long long>(info.f_bavail) * info.f_frsize / (1024 * 1024);
-  Check check{"disk", State::ok, std::to_string(free_mib) + " MiB free in " + folder.string(), ""};
+  Check check{"disk", State::ok, std::to_string(free_mib) + " MiB free in " + there.string(), ""};
   if (free_mib < 10 * 1024) {
     check.state = free_mib < 1024 ? State::missing : State::degraded;
     check.remedy = "free at least 10 GiB there, or move the state folder";

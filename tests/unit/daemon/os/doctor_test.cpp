@@ -9,7 +9,7 @@ namespace gantry::daemon::os {
 
 TEST_CASE("doctor: whatever is not ok comes with what was found and a remedy") {
   const std::vector<Check> checks = examine_machine(
-      {.state_folder = "/no/such/folder", .bwrap = "no-bwrap", .slirp4netns = "no-slirp"});
+      {.state_folder = "/proc/version/below", .bwrap = "no-bwrap", .slirp4netns = "no-slirp"});
   for (const Check& check : checks) {
     CAPTURE(check.name);
     CHECK_FALSE(check.detail.empty());
@@ -21,8 +21,14 @@ TEST_CASE("doctor: whatever is not ok comes with what was found and a remedy") {
   };
   CHECK(find("bubblewrap").state == Check::State::missing);
   CHECK(find("bubblewrap").remedy == "apt-get install bubblewrap");
-  CHECK(find("disk").detail == "/no/such/folder: No such file or directory");
+  CHECK(find("disk").detail == "/proc/version: Not a directory");
   CHECK(find("network 'internet'").detail == "'no-slirp' is not installed");
+}
+
+TEST_CASE("doctor: a state folder yet to be made counts by the one it will be made in") {
+  for (const Check& check : examine_machine({.state_folder = "/no/such/folder", .bwrap = "none"})) {
+    if (check.name == "disk") CHECK(check.detail.ends_with(" MiB free in /"));
+  }
 }
 
 TEST_CASE("doctor: a program that is not bubblewrap is not taken for it") {
