@@ -4,7 +4,8 @@
 # mirrors a repository, delivers a signed push of its head, shows the run.
 #   deploy/quickstart.sh [REPOSITORY [WORKFLOW.yml]]   path or URL; default: this checkout
 #   deploy/quickstart.sh --stop                        ends the gantryd it left running
-# Environment: GANTRY_PORT (8480), GANTRY_QUICKSTART_STATE (where everything is kept).
+# Environment: GANTRY_PORT (8480, or the next free one), GANTRY_QUICKSTART_STATE (where
+# everything is kept).
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -120,7 +121,12 @@ git --git-dir "$mirror" ls-tree --name-only "$head" .github/workflows/ | grep -q
 secret=$state/config/webhook-secret
 [ -s "$secret" ] || (umask 077; head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' > "$secret")
 config=$state/config/gantry.yaml
-port=${GANTRY_PORT:-8480}
+# The port of last time, or the first free one.
+port=${GANTRY_PORT:-$(sed -n 's/^listen: .*127\.0\.0\.1:\([0-9]*\).*/\1/p' "$config" 2>/dev/null || true)}
+if [ -z "$port" ]; then
+  port=8480
+  while (: < "/dev/tcp/127.0.0.1/$port") 2> /dev/null; do port=$((port + 1)); done
+fi
 cat > "$config.new" <<EOF
 # Made by deploy/quickstart.sh; every key is explained in config/gantry.yaml of the sources.
 state: $state
@@ -139,7 +145,7 @@ running() { [ -S "$socket" ] && curl -sf --unix-socket "$socket" http://gantry/h
 if [ -n "$changed" ] || ! running; then
   stop_daemon
   say "starting gantryd on 127.0.0.1:$port, state in $state"
-  as setsid "$state/bin/gantryd" --config "$config" < /dev/null > "$state/gantryd.log" 2>&1 &
+  as setsid --fork "$state/bin/gantryd" --config "$config" < /dev/null > "$state/gantryd.log" 2>&1
   for _ in $(seq 100); do running && break; sleep 0.1; done
   running || { cat "$state/gantryd.log"; die "gantryd did not start"; }
   pgrep -f "^$state/bin/gantryd --config" | head -n 1 > "$pid_file"

@@ -2,6 +2,7 @@
 #include "proto/sse.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace gantry::proto {
 namespace {

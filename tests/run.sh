@@ -17,9 +17,13 @@ fi
 if [ "$(id -u)" -eq 0 ]; then
   id gantry-test > /dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin gantry-test
   if ! runuser -u gantry-test -- test -r "$PWD/CMakeLists.txt"; then
-    copy=/var/tmp/gantry-source-$(printf %s "$PWD" | sha256sum | cut -c1-12)
+    copy=/var/lib/gantry-test/$(printf %s "$PWD" | sha256sum | cut -c1-12)
     mkdir -p "$copy"
-    git ls-files -z | xargs -0 cp --parents -pt "$copy"
+    find "$copy" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
+    # Whoever owns the checkout, it is this call that names it.
+    GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*' git ls-files -z |
+      xargs -0 cp --parents -pt "$copy"
+    chown -R root:root "$copy"
     git -C "$copy" init -q
     git -C "$copy" add -A
     export GANTRY_SHARED_DIR="${GANTRY_SHARED_DIR:-$PWD/../shared}"

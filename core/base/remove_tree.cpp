@@ -54,8 +54,8 @@ class Remover {
   UniqueFd open_folder(const std::string& name) {
     constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     UniqueFd fd(::openat(at_.get(), name.c_str(), kFlags));
-    if (!fd && errno == EACCES) {
-      ::fchmodat(at_.get(), name.c_str(), 0700, AT_SYMLINK_NOFOLLOW);
+    if (!fd && errno == EACCES &&
+        ::fchmodat(at_.get(), name.c_str(), 0700, AT_SYMLINK_NOFOLLOW) == 0) {
       fd.reset(::openat(at_.get(), name.c_str(), kFlags));
     }
     if (!fd) note(name);
@@ -120,8 +120,8 @@ std::optional<std::string> remove_tree(const fs::path& path) noexcept {
     if (::unlink(path.c_str()) == 0 || errno == ENOENT || errno == ENOTDIR) return std::nullopt;
     constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     UniqueFd top(::open(path.c_str(), kFlags));
-    if (!top && errno == EACCES) {
-      ::fchmodat(AT_FDCWD, path.c_str(), 0700, AT_SYMLINK_NOFOLLOW);
+    if (!top && errno == EACCES &&
+        ::fchmodat(AT_FDCWD, path.c_str(), 0700, AT_SYMLINK_NOFOLLOW) == 0) {
       top.reset(::open(path.c_str(), kFlags));
     }
     if (!top) throw_errno("opening it");

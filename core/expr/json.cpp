@@ -7,6 +7,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <optional>
 
 namespace gantry::core::expr {
 namespace {

@@ -4,8 +4,10 @@
 #include "core/expr/number.hpp"
 #include "core/expr/unicode.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 namespace gantry::core::expr {

@@ -2,6 +2,7 @@
 #include "core/expr/unicode.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
 
 namespace gantry::core::expr {

@@ -7,6 +7,7 @@
 
 #include "core/base/result.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>

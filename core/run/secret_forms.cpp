@@ -6,6 +6,7 @@
 #include "core/expr/value.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace gantry::core::run {
 namespace {

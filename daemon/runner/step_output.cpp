@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/runner/step_output.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace gantry::daemon::runner {

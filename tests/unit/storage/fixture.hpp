@@ -11,6 +11,8 @@
 #include "storage/runs.hpp"
 #include "storage/workflows.hpp"
 
+#include <stdexcept>
+
 namespace gantry::storage::test {
 
 inline core::Timestamp at(std::int64_t millis) {
