@@ -21,7 +21,7 @@ TEST_CASE("doctor: whatever is not ok comes with what was found and a remedy") {
   };
   CHECK(find("bubblewrap").state == Check::State::missing);
   CHECK(find("bubblewrap").remedy == "apt-get install bubblewrap");
-  CHECK(find("disk").detail == "/proc/version: Not a directory");
+  CHECK(find("disk").detail == "/proc/version/below: Not a directory");
   CHECK(find("network 'internet'").detail == "'no-slirp' is not installed");
 }
 
