@@ -12,7 +12,7 @@ run="bubblewrap slirp4netns git ca-certificates openssh-client curl procps util-
 build="g++ cmake ninja-build pkg-config ccache mold git libexpected-dev libyaml-dev libgit2-dev
   libspdlog-dev nlohmann-json3-dev libsqlite3-dev libssl-dev libseccomp-dev libzstd-dev libpcre2-dev
   libcli11-dev doctest-dev"
-test="python3 python3-jsonschema python3-yaml sqlite3 curl openssl util-linux procps"
+test="python3 python3-jsonschema python3-yaml sqlite3 curl openssl util-linux procps iproute2"
 
 . /etc/os-release
 # Boost.Process v2 came with 1.80; Debian 12's default is older, but it has 1.81 beside it.
@@ -30,6 +30,17 @@ case "$1" in
   *) echo "$usage" >&2; exit 2 ;;
 esac
 
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo > /dev/null; then
+    sudo "$@"
+  else
+    echo "install-deps: this needs root, and there is no sudo: $*" >&2
+    exit 1
+  fi
+}
+
 missing=
 for package in $wanted; do
   case "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" in
@@ -37,17 +48,25 @@ for package in $wanted; do
     *) missing="$missing $package" ;;
   esac
 done
-[ -n "$missing" ] || exit 0
-
-if [ "$(id -u)" -eq 0 ]; then
-  as_root=
-elif command -v sudo > /dev/null; then
-  as_root=sudo
-else
-  echo "install-deps: these packages are missing and there is no sudo; as root: apt-get install$missing" >&2
-  exit 1
+if [ -n "$missing" ]; then
+  echo "installing:$missing"
+  as_root apt-get update -q > /dev/null
+  # shellcheck disable=SC2086  # words on purpose
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing > /dev/null
 fi
-echo "installing:$missing"
-$as_root apt-get update -q > /dev/null
-# shellcheck disable=SC2086  # words on purpose
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing > /dev/null
+
+# Where AppArmor lets only programs with a profile make user namespaces (Ubuntu 24.04), bubblewrap
+# gets one that allows them and confines nothing else.
+restricted=$(cat /proc/sys/kernel/apparmor_restrict_unprivileged_userns 2>/dev/null || echo 0)
+if [ "$restricted" = 1 ] && ! grep -qs /usr/bin/bwrap /etc/apparmor.d/*; then
+  echo "installing: /etc/apparmor.d/gantry-bwrap, so that bubblewrap may make user namespaces"
+  as_root tee /etc/apparmor.d/gantry-bwrap > /dev/null << 'EOF'
+# Made by Gantry's deploy/install-deps.sh.
+abi <abi/4.0>,
+include <tunables/global>
+profile gantry-bwrap /usr/bin/bwrap flags=(unconfined) {
+  userns,
+}
+EOF
+  as_root apparmor_parser --replace /etc/apparmor.d/gantry-bwrap
+fi

@@ -156,11 +156,13 @@ say "delivering a signed push of $branch at ${head:0:12}"
 before=$(head -c 20 /dev/urandom | od -An -tx1 | tr -d ' \n')
 delivery=$(gantry hook push --repo "$name" --ref "refs/heads/$branch" --before "$before" \
   --after "$head" --default-branch "$branch" --message "$message" --secret-file "$secret")
-run=$(gantry delivery "$delivery" --wait --run-id) || exit 1
-gantry watch "$run"
-echo
+runs=$(gantry delivery "$delivery" --wait --run-ids) || exit 1
 status=0
-gantry view "$run" --exit-status || status=$?
+for run in $runs; do
+  gantry watch "$run"
+  echo
+  gantry view "$run" --exit-status || status=$?
+done
 cat <<EOF
 
 Where to look next:

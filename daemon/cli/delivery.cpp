@@ -21,7 +21,7 @@ constexpr std::chrono::milliseconds kPause{50};
 
 struct Options {
   std::string guid;
-  bool wait = false, run_id = false, json = false;
+  bool wait = false, run_ids = false, json = false;
 };
 
 nlohmann::json get(Api& api, const Options& options) {
@@ -42,12 +42,11 @@ int show(const Global& global, const Options& options) {
     std::puts(delivery.dump(2).c_str());
     return 0;
   }
-  if (options.run_id) {
-    if (!delivery["runs"].empty()) {
-      std::puts(delivery["runs"].front().dump().c_str());
-      return 0;
-    }
-    throw core::Exception(core::Errc::not_found, "looking for the run of delivery '" +
+  if (options.run_ids) {
+    for (const auto& run : delivery["runs"])
+      std::puts(run.dump().c_str());
+    if (!delivery["runs"].empty()) return 0;
+    throw core::Exception(core::Errc::not_found, "looking for the runs of delivery '" +
                                                      options.guid + "': it is " +
                                                      text(delivery, "state") + ": " +
                                                      for_terminal(text(delivery, "reason")));
@@ -88,7 +87,7 @@ void add_delivery(CLI::App& app, Global& global) {
   CLI::App* one = app.add_subcommand("delivery", "what became of a webhook delivery, and why");
   one->add_option("guid", options->guid, "X-GitHub-Delivery")->required();
   one->add_flag("--wait", options->wait, "until it is processed");
-  one->add_flag("--run-id", options->run_id, "print only the id of its first run");
+  one->add_flag("--run-ids", options->run_ids, "print only the ids of its runs");
   one->add_flag("--json", options->json, "as JSON");
   one->callback(
       [&global, options] { global.run = [&global, options] { return show(global, *options); }; });

@@ -5,6 +5,9 @@
 #include "core/base/error.hpp"
 
 #include <git2.h>
+#if __has_include(<git2/sys/errors.h>)
+#include <git2/sys/errors.h>  // where libgit2 1.8 moved what sets errors
+#endif
 
 #include <memory>
 #include <string>

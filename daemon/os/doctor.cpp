@@ -73,13 +73,12 @@ Check check_user_namespaces() {
   } else if (setting("/proc/sys/kernel/unprivileged_userns_clone") == "0") {
     forbid("kernel.unprivileged_userns_clone is 0", "sysctl -w kernel.unprivileged_userns_clone=1");
   } else if (setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1" &&
-             ::access("/etc/apparmor.d/bwrap-userns-restrict", F_OK) != 0) {
+             ::access("/etc/apparmor.d/gantry-bwrap", F_OK) != 0) {
     check.state = State::degraded;
     check.detail = "AppArmor lets only programs with a profile make them";
     check.remedy =
-        "apt-get install apparmor-profiles && ln -s "
-        "/usr/share/apparmor/extra-profiles/bwrap-userns-restrict /etc/apparmor.d/ && systemctl "
-        "reload apparmor; or sysctl -w kernel.apparmor_restrict_unprivileged_userns=0";
+        "deploy/install-deps.sh run, which gives bubblewrap one; or sysctl -w "
+        "kernel.apparmor_restrict_unprivileged_userns=0";
   }
   return check;
 }
