@@ -32,7 +32,10 @@ void tidy(Diagnostics& diagnostics) {
   if (wrong) add_error(diagnostics, diagnostics.back().position, "There are more errors", "limit");
 }
 
-ParsedWorkflow parse_workflow(std::string_view file, std::string_view text) {
+namespace {
+
+// The workflow also where there are errors.
+ParsedWorkflow read_workflow(std::string_view file, std::string_view text) {
   ParsedWorkflow parsed;
   Diagnostics& diagnostics = parsed.diagnostics;
   yaml::Document document = yaml::parse(text);
@@ -53,10 +56,26 @@ ParsedWorkflow parse_workflow(std::string_view file, std::string_view text) {
   check_needs(*workflow, checked);
   check_workflow(*workflow, checked);
   append_stage(diagnostics, std::move(checked));
-  append_stage(diagnostics, unsupported(*workflow));
-  tidy(diagnostics);
-  if (!has_errors(diagnostics)) parsed.workflow = std::move(workflow);
+  parsed.workflow = std::move(workflow);
   return parsed;
+}
+
+ParsedWorkflow finish(ParsedWorkflow parsed) {
+  tidy(parsed.diagnostics);
+  if (has_errors(parsed.diagnostics)) parsed.workflow.reset();
+  return parsed;
+}
+
+}  // namespace
+
+ParsedWorkflow parse_workflow(std::string_view file, std::string_view text) {
+  ParsedWorkflow parsed = read_workflow(file, text);
+  if (parsed.workflow) append_stage(parsed.diagnostics, unsupported(*parsed.workflow));
+  return finish(std::move(parsed));
+}
+
+ParsedWorkflow parse_as_github(std::string_view file, std::string_view text) {
+  return finish(read_workflow(file, text));
 }
 
 }  // namespace gantry::core::workflow

@@ -96,5 +96,7 @@ std::vector<yaml::Diagnostic> unsupported(const Workflow& workflow);
 // Reads and checks a whole file; never throws on bad input, never stops at the first error.
 // The diagnostics are sorted by position and include those of unsupported().
 ParsedWorkflow parse_workflow(std::string_view file, std::string_view text);
+// The same without unsupported(): what GitHub itself says of the file.
+ParsedWorkflow parse_as_github(std::string_view file, std::string_view text);
 
 }  // namespace gantry::core::workflow
