@@ -37,6 +37,7 @@ void add_dispatch(CLI::App& app, Global& global);  // actions.cpp
 void add_delivery(CLI::App& app, Global& global);  // delivery.cpp
 void add_doctor(CLI::App& app, Global& global);    // doctor.cpp
 void add_hook(CLI::App& app, Global& global);      // hook.cpp
+void add_validate(CLI::App& app, Global& global);  // validate.cpp
 
 // One run with its jobs, as `gantry view` shows it; shared with watch.
 std::string render_run(const nlohmann::json& run);
