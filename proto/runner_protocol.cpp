@@ -12,6 +12,7 @@ using core::expr::Object;
 using core::expr::Value;
 
 constexpr std::array<std::string_view, 2> kTrust = {"trusted", "untrusted"};
+constexpr std::array<std::string_view, 2> kPinning = {"any_ref", "full_sha"};
 constexpr std::array<std::string_view, 2> kConfine = {"yes", "no"};
 constexpr std::array<std::string_view, 3> kNetworks = {"none", "internet", "host"};
 
@@ -89,6 +90,28 @@ JobRepository repository_from(JsonFields& fields) {
   repository.ssh_key_file = fields.text("ssh_key_file");
   repository.known_hosts_file = fields.text("known_hosts_file");
   return repository;
+}
+
+Value actions_value(const JobActions& actions) {
+  Object object;
+  object.set("sources", to_value(actions.sources));
+  object.set("allow", to_value(actions.allow));
+  object.set("pinning", kPinning[static_cast<std::size_t>(actions.pinning)]);
+  object.set("refresh_seconds", std::int64_t{actions.refresh.count()});
+  object.set("store", actions.store);
+  object.set("node", to_value(actions.node));
+  return Value(std::move(object));
+}
+
+JobActions actions_from(JsonFields& fields) {
+  JobActions actions;
+  actions.sources = fields.texts("sources");
+  actions.allow = fields.texts("allow");
+  actions.pinning = static_cast<core::config::Pinning>(fields.choice("pinning", kPinning));
+  actions.refresh = std::chrono::seconds(fields.integer("refresh_seconds", 60));
+  actions.store = fields.text("store");
+  actions.node = fields.named_texts("node");
+  return actions;
 }
 
 void read_identity(JsonFields& fields, JobMessage& message) {
@@ -183,6 +206,7 @@ std::string encode(const JobMessage& message) {
   object.set("sandbox", sandbox_value(message.sandbox));
   object.set("paths", paths_value(message.paths));
   object.set("repository", repository_value(message.repository));
+  object.set("actions", actions_value(message.actions));
   object.set("confine_git", kConfine[static_cast<std::size_t>(message.confine_git)]);
   return core::expr::to_json(Value(std::move(object)));
 }
@@ -199,11 +223,13 @@ core::Result<JobMessage> decode_job_message(std::string_view json) {
   JsonFields sandbox(fields.value("sandbox"), "job message's sandbox");
   JsonFields paths(fields.value("paths"), "job message's paths");
   JsonFields repository(fields.value("repository"), "job message's repository");
+  JsonFields actions(fields.value("actions"), "job message's actions");
   message.sandbox = sandbox_from(sandbox);
   message.paths = paths_from(paths);
   message.repository = repository_from(repository);
+  message.actions = actions_from(actions);
   message.confine_git = static_cast<core::config::Confine>(fields.choice("confine_git", kConfine));
-  for (const JsonFields* part : {&fields, &sandbox, &paths, &repository}) {
+  for (const JsonFields* part : {&fields, &sandbox, &paths, &repository, &actions}) {
     if (part->error()) return core::fail(*part->error());
   }
   return message;

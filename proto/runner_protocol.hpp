@@ -73,6 +73,15 @@ struct JobRepository {
 
 using NamedValues = std::vector<std::pair<std::string, std::string>>;
 
+// Actions of other repositories (core/config/config.hpp, struct Actions).
+struct JobActions {
+  std::vector<std::string> sources, allow;
+  core::config::Pinning pinning = core::config::Pinning::any_ref;
+  std::chrono::seconds refresh{60};
+  std::string store;  // folder they are kept in
+  NamedValues node;   // program by runtime
+};
+
 struct JobMessage {
   int protocol = kRunnerProtocol;
   core::RunId run;
@@ -96,6 +105,7 @@ struct JobMessage {
   JobSandbox sandbox;
   JobPaths paths;
   JobRepository repository;
+  JobActions actions;
   core::config::Confine confine_git = core::config::Confine::yes;
   core::Timestamp created_at{};
 };

@@ -40,7 +40,7 @@ fs::path Layout::log_compressed(core::JobId job) const {
 }
 
 void Layout::create() const {
-  for (const char* folder : {"", "mirrors", "trees", "jobs", "logs", "run"}) {
+  for (const char* folder : {"", "mirrors", "trees", "actions", "jobs", "logs", "run"}) {
     const fs::path path = state_ / folder;
     std::error_code error;
     fs::create_directories(path, error);

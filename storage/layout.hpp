@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 //   gantry.db                       SQLite
 //   mirrors/<repo id>.git           bare mirror of a repository
 //   trees/<repo id>/<sha>-<depth>/  a commit's tree, made once, copied to each job
+//   actions/<source>/<owner>/<name>/  actions of other repositories; see runner/action_store
 //   jobs/<job id>/                  one job while it runs; see JobPaths
 //   logs/<job id / 1000>/<job id>.log[.zst], .idx   finished and running logs
 //   run/                            sockets, pid files
@@ -24,6 +25,7 @@ class Layout {
   fs::path database() const { return state_ / "gantry.db"; }
   fs::path mirror(core::RepoId repo) const;
   fs::path trees(core::RepoId repo) const;
+  fs::path actions() const { return state_ / "actions"; }
   fs::path jobs() const { return state_ / "jobs"; }
   fs::path job(core::JobId job) const;
   fs::path log_folder(core::JobId job) const;

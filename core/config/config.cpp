@@ -137,6 +137,37 @@ void read_limits(Section& section, Limits& limits) {
   limits.timeout = std::chrono::minutes(minutes);
 }
 
+void read_actions(Section& section, Actions& actions) {
+  section.texts("sources", actions.sources);
+  for (std::string& source : actions.sources) {
+    while (source.size() > 1 && source.ends_with('/'))
+      source.pop_back();
+    refuse_password(section, "sources", source);
+    const bool is_url = is_http_url(source);
+    if (source.empty() || (!is_url && source.find("://") != std::string::npos)) {
+      section.state().error(section.position_of("sources"),
+                            "'actions.sources' must be https addresses or folders",
+                            "repositories lie at SOURCE/owner/name");
+    } else if (!is_url) {
+      source = (section.state().base / source).lexically_normal().string();
+    }
+  }
+  section.texts("allow", actions.allow);
+  bool require_sha = actions.pinning == Pinning::full_sha;
+  section.yes_no("require_sha", require_sha);
+  actions.pinning = require_sha ? Pinning::full_sha : Pinning::any_ref;
+  std::int64_t refresh = actions.refresh.count();
+  section.number("refresh_seconds", refresh, 0, 86'400);
+  actions.refresh = std::chrono::seconds(refresh);
+  section.section("node", [&](Section& node) {
+    for (const std::string_view key : kNodeKeys) {
+      std::optional<fs::path> program;
+      node.path(key, program);
+      if (program) actions.node.emplace_back(key, *program);
+    }
+  });
+}
+
 void read_all(Section& file, Config& config) {
   file.path("state", config.state);
   file.section("listen", [&](Section& section) { read_listen(section, config.listen); });
@@ -147,6 +178,7 @@ void read_all(Section& file, Config& config) {
   file.sections("labels", [&](Section& section) { labels.push_back(read_label(section)); });
   if (!labels.empty()) config.labels = std::move(labels);
   file.section("limits", [&](Section& section) { read_limits(section, config.limits); });
+  file.section("actions", [&](Section& section) { read_actions(section, config.actions); });
   file.paths("read_only_mounts", config.read_only_mounts);
   file.texts("path", config.path);
   file.path("vars_file", config.vars_file);

@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace gantry::core::config {
@@ -51,6 +53,18 @@ struct Repository {
   std::vector<std::string> workflows;               // file names that run here; empty = all
 };
 
+enum class Pinning { any_ref, full_sha };
+
+// Actions of other repositories, as `uses: owner/name@ref` names them.
+struct Actions {
+  std::vector<std::string> sources = {"https://github.com"};  // + /owner/name; tried in order
+  std::vector<std::string> allow = {"*"};                     // core/workflow/action_reference.hpp
+  Pinning pinning = Pinning::any_ref;
+  std::chrono::seconds refresh{60};  // how long a branch or tag is taken for where it was
+  std::vector<std::pair<std::string, fs::path>> node;  // node12 … node24, or "node" for all
+};
+inline constexpr std::string_view kNodeKeys[] = {"node", "node12", "node16", "node20", "node24"};
+
 // What `runs-on` may ask for, and what a job with it gets.
 struct Label {
   std::vector<std::string> names;
@@ -78,6 +92,7 @@ struct Config {
   std::vector<Repository> repositories;
   std::vector<Label> labels = {Label{{"ubuntu-latest", "self-hosted", "linux"}}};
   Limits limits;
+  Actions actions;
   std::vector<fs::path> read_only_mounts;  // of the host, seen by every job
   std::vector<std::string> path;           // PATH of jobs; empty = the usual
   std::optional<fs::path> vars_file, secrets_file;

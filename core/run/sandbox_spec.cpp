@@ -141,6 +141,9 @@ SandboxSpec host_root_sandbox(const HostRoot& host, const HostRootOptions& optio
   spec.mounts.push_back({Kind::read_write, options.tmp, "/tmp"});
   spec.mounts.push_back({Kind::symlink, "../tmp", "/var/tmp"});
   spec.mounts.push_back({Kind::read_write, options.home, kSandboxHome});
+  if (!options.actions.empty()) {
+    spec.mounts.push_back({Kind::read_only, options.actions, kSandboxActions});
+  }
   for (const std::string& path : options.read_only) {
     if (is_below_jobs_own(path)) spec.mounts.push_back({Kind::read_only, path, path});
   }

@@ -63,6 +63,7 @@ const std::vector<std::string>& shareable_etc_names();
 struct HostRootOptions {
   std::string home;                    // host folder, becomes /home/runner (read-write)
   std::string tmp;                     // host folder, becomes /tmp (read-write)
+  std::string actions;                 // host folder, read-only at kSandboxActions; may be empty
   std::vector<std::string> read_only;  // more host folders, at their own path ("/opt")
   std::string resolv_conf;             // content; empty: no name service
   std::string hostname = "gantry";
@@ -71,6 +72,7 @@ struct HostRootOptions {
 };
 
 inline constexpr const char* kSandboxHome = "/home/runner";
+inline constexpr const char* kSandboxActions = "/home/runner/work/_actions";
 inline constexpr const char* kInternetDns = "100.100.2.3";  // slirp4netns's resolver
 
 // Host programs read-only, HOME and /tmp from the job's folder. The workspace lies at

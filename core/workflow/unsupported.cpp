@@ -58,11 +58,6 @@ class Unsupported {
   }
 
   void check_step(const Step& step) {
-    if (step.uses && !step.uses->value.starts_with("actions/checkout@")) {
-      add_error(found_, step.uses->position,
-                "The action '" + step.uses->value + "' is not supported by Gantry yet",
-                "unsupported", "only actions/checkout is; put the commands into a run step");
-    }
     if (step.background.boolean) refuse(step.background.position, "'background'");
     if (step.wait.kind == TokenKind::boolean) refuse_key(step.wait, "wait-all");
     if (step.wait.kind == TokenKind::sequence) refuse_key(step.wait, "wait");

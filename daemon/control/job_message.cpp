@@ -3,11 +3,22 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <filesystem>
 
 namespace gantry::daemon::control {
 namespace {
+
+// What a program outside of /usr brings with it: "/opt/node" of "/opt/node/bin/node".
+void show_program(const std::filesystem::path& program, std::vector<std::string>& mounts) {
+  const std::filesystem::path folder = program.parent_path();
+  const std::filesystem::path top = folder.filename() == "bin" ? folder.parent_path() : folder;
+  const std::string shown = top.string();
+  if (shown == "/" || shown == "/usr" || shown.starts_with("/usr/")) return;
+  if (std::find(mounts.begin(), mounts.end(), shown) == mounts.end()) mounts.push_back(shown);
+}
 
 proto::JobSandbox sandbox_of(const ActiveJob& job, const Settings& settings, bool is_trusted) {
   const core::config::Config& config = settings.config;
@@ -19,6 +30,8 @@ proto::JobSandbox sandbox_of(const ActiveJob& job, const Settings& settings, boo
   for (const auto& folder : config.read_only_mounts) {
     sandbox.read_only_mounts.push_back(folder.string());
   }
+  for (const auto& [runtime, program] : config.actions.node)
+    show_program(program, sandbox.read_only_mounts);
   sandbox.path = config.path;
   sandbox.memory_bytes = config.limits.memory_bytes;
   sandbox.pids = config.limits.pids;
@@ -40,6 +53,19 @@ proto::JobRepository repository_of(const ActiveRun& run, const MessageParts& par
     if (entry->known_hosts_file) repository.known_hosts_file = entry->known_hosts_file->string();
   }
   return repository;
+}
+
+proto::JobActions actions_of(const MessageParts& parts) {
+  const core::config::Actions& config = parts.settings.config.actions;
+  proto::JobActions actions;
+  actions.sources = config.sources;
+  actions.allow = config.allow;
+  actions.pinning = config.pinning;
+  actions.refresh = config.refresh;
+  actions.store = parts.layout.actions().string();
+  for (const auto& [runtime, program] : config.node)
+    actions.node.emplace_back(runtime, program.string());
+  return actions;
 }
 
 }  // namespace
@@ -84,6 +110,7 @@ proto::JobMessage make_job_message(const ActiveJob& job, const MessageParts& par
   message.paths.git_binary = parts.programs.git.string();
   message.paths.agent_binary = parts.programs.agent.string();
   message.repository = repository_of(run, parts);
+  message.actions = actions_of(parts);
   message.confine_git = parts.settings.config.confine_git;
   message.created_at = now;
   return message;

@@ -62,11 +62,27 @@ std::string mebibytes(std::uint64_t bytes) {
   return std::to_string(bytes >> 20) + " MiB";
 }
 
+// What `url = ` is in the .git/config of a checkout of the job's repository.
+std::vector<std::string> checkout_urls(const proto::JobMessage& message) {
+  std::string server = message.github["server_url"].to_string();
+  if (server.empty()) server = "https://github.com";
+  const std::size_t scheme = server.find("://");
+  const std::string host = server.substr(scheme == std::string::npos ? 0 : scheme + 3);
+  const std::string& name = message.repository.full_name;
+  return {server + '/' + name, "git@" + host + ':' + name + ".git"};
+}
+
 void mask_token(core::run::Masker& masker, const std::string& token) {
   if (token.empty()) return;
   masker.add_secret(token);
   for (const std::string& derived : git::derived_secrets(token))
     masker.add_secret(derived);
+}
+
+// As people gave it; "" for what the runner adds.
+std::string id_of(const JobStep& step) {
+  const bool given = step.definition != nullptr && !step.definition->has_generated_id();
+  return given && step.stage == Stage::main ? step.definition->id : "";
 }
 
 }  // namespace
@@ -82,6 +98,7 @@ Job::Job(async::Runtime& runtime, GantrydLink& link, proto::JobMessage message,
       folder_(settings_.folder, repository_name(message_)),
       hashes_(folder_),
       contexts_(message_, folder_, hashes_),
+      inside_(folder_.workspace_inside(), checkout_urls(message_)),
       processes_(runtime.executor(), settings_.ladder),
       progress_(runtime.executor()),
       job_wake_(runtime.executor()),
@@ -92,6 +109,9 @@ Job::Job(async::Runtime& runtime, GantrydLink& link, proto::JobMessage message,
     log_.masker().add_secret(mask);
   mask_token(log_.masker(), message_.github_token);
   mask_token(log_.masker(), message_.repository.token);
+  inside_.add(kInsideHome, folder_.home());
+  inside_.add("/tmp", folder_.tmp());
+  inside_.add(core::run::kSandboxActions, folder_.actions());
   search_path_ =
       message_.sandbox.path.empty() ? kUsualPath : core::join(message_.sandbox.path, ":");
   const auto asks_for_debug = [](const auto& named) {
@@ -122,7 +142,7 @@ async::Task<> Job::run() {
 }
 
 async::Task<> Job::live() {
-  if (prepare_all()) {
+  if (co_await prepare_all()) {
     tasks_.spawn("events of the sandbox", processes_.watch());
     tasks_.spawn("time of the job", watch_time());
     tasks_.spawn("progress of the log", report_progress());
@@ -136,7 +156,7 @@ async::Task<> Job::live() {
   complete();
 }
 
-bool Job::prepare_all() {
+async::Task<bool> Job::prepare_all() {
   Step step;
   step.number = 1;
   step.name = "Set up job";
@@ -144,12 +164,14 @@ bool Job::prepare_all() {
   Conclusion conclusion = Conclusion::failure;
   try {
     set_up();
+    co_await fetch_actions();
+    announce_steps();
     conclusion = Conclusion::success;
   } catch (const Exception& exception) {
     say_failure(exception.what());
   }
   finish(step, conclusion, conclusion);
-  return conclusion == Conclusion::success;
+  co_return conclusion == Conclusion::success;
 }
 
 void Job::say_failure(std::string_view reason) {
@@ -166,7 +188,6 @@ void Job::fail_job(std::string_view reason) {
 void Job::set_up() {
   read_workflow();
   start_sandbox();
-  announce_steps();
   const Value& event = message_.github["event"];
   folder_.write_temp_file("_github_workflow/event.json",
                           event.is_null() ? "{}" : core::expr::to_json(event));
@@ -213,6 +234,7 @@ void Job::start_sandbox() {
   core::run::HostRootOptions options;
   options.home = folder_.home();
   options.tmp = folder_.tmp();
+  options.actions = folder_.actions();
   options.read_only = wanted.read_only_mounts;
   options.network = network_of(message_);
   if (options.network == core::run::Network::internet) {
@@ -282,6 +304,13 @@ void Job::say_set_up() {
 
 void Job::announce_steps() {
   int number = 1;
+  for (const auto& use : uses_) {
+    if (!use || !has_pre(*use)) continue;
+    proto::StepChanged step;
+    step.number = ++number;
+    step.name = core::cut_utf8("Pre Run " + use->definition->uses->value, kLongestName);
+    link_.report(std::move(step));
+  }
   for (const core::workflow::Step& definition : definition_->steps) {
     proto::StepChanged step;
     step.number = ++number;
@@ -297,7 +326,7 @@ void Job::announce_steps() {
 
 void Job::complete() {
   Step step;
-  step.number = definition_ == nullptr ? 2 : static_cast<int>(definition_->steps.size()) + 2;
+  step.number = ++last_number_;
   step.name = "Complete job";
   begin(step);
   proto::JobCompleted completed;
@@ -357,9 +386,7 @@ void Job::begin(Step& step) {
   step.lines_before = log_.lines();
   proto::StepChanged changed;
   changed.number = step.number;
-  if (step.definition != nullptr && !step.definition->has_generated_id()) {
-    changed.id = step.definition->id;
-  }
+  changed.id = id_of(step);
   changed.name = core::cut_utf8(log_.masker().mask(step.name), kLongestName);
   changed.status = proto::StepStatus::in_progress;
   changed.started_at = step.started_at;
@@ -370,9 +397,7 @@ void Job::finish(Step& step, Conclusion outcome, Conclusion conclusion) {
   log_.flush();
   proto::StepChanged changed;
   changed.number = step.number;
-  if (step.definition != nullptr && !step.definition->has_generated_id()) {
-    changed.id = step.definition->id;
-  }
+  changed.id = id_of(step);
   changed.name = core::cut_utf8(log_.masker().mask(step.name), kLongestName);
   changed.status = proto::StepStatus::completed;
   changed.outcome = outcome;

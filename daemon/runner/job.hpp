@@ -6,16 +6,19 @@
 #include "core/workflow/workflow.hpp"
 #include "daemon/async/runtime.hpp"
 #include "daemon/os/cgroup.hpp"
+#include "daemon/runner/action_inputs.hpp"
 #include "daemon/runner/gantryd_link.hpp"
 #include "daemon/runner/job_folder.hpp"
 #include "daemon/runner/job_log.hpp"
 #include "daemon/runner/job_state.hpp"
+#include "daemon/runner/job_step.hpp"
 #include "daemon/runner/output_pump.hpp"
 #include "daemon/runner/step_commands.hpp"
 #include "daemon/runner/step_process.hpp"
 #include "proto/runner_protocol.hpp"
 
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,24 +39,13 @@ class Job {
   async::Task<> run();  // reports JobCompleted last, whatever happens
 
  private:
-  // A step as it is carried out.
-  struct Step {
-    int number = 0;
-    const core::workflow::Step* definition = nullptr;  // null: the runner's own
-    std::string name;
-    core::Timestamp started_at{};
-    std::int64_t lines_before = 0;
-    core::expr::Object env{core::expr::Keys::case_sensitive};
-    core::expr::Value github;
-    StepFiles files;
-    std::string script_extension;
-    StepCommands* commands = nullptr;
-  };
-  struct Background;  // what outlives its step: pipe and commands
+  using Step = JobStep;
+  using Steps = std::vector<core::workflow::Step>;
+  using Uses = std::vector<std::unique_ptr<ActionUse>>;
 
   // job.cpp
   async::Task<> live();
-  bool prepare_all();  // "Set up job"; false: there is nothing to run
+  async::Task<bool> prepare_all();  // "Set up job"; false: there is nothing to run
   void say_failure(std::string_view reason);
   void set_up();
   void complete();
@@ -67,23 +59,41 @@ class Job {
 
   // job_steps.cpp
   async::Task<> run_steps();
-  async::Task<> run_step(const core::workflow::Step& definition, int number);
+  async::Task<> run_step(const core::workflow::Step& definition, ActionUse* use, Stage stage);
+  async::Task<core::run::Conclusion> carry_out(Step& step);
   async::Task<core::run::Conclusion> run_action(Step& step);
   async::Task<core::run::Conclusion> run_checkout(Step& step);
   async::Task<core::run::Conclusion> run_script(Step& step);
   async::Task<core::run::Conclusion> run_process(Step& step, StepRequest request);
+  async::Task<core::run::Conclusion> run_request(Step& step, StepRequest request);
   core::Result<StepRequest> script_request(Step& step);
   void say_script(const Step& step, const std::string& script, std::string_view shell);
   core::Result<std::string> name_of(const Step& step) const;
   core::Result<bool> prepare(Step& step);  // env, name, condition: whether it runs
-  core::run::Conclusion conclude(Step& step, const ProcessEnd& end, double timeout_minutes,
-                                 std::uint64_t oom_kills_before);
+  void name_files(Step& step);
+  core::Result<bool> condition(const Step& step) const;
+  bool goes_on(const Step& step) const;  // the conditions of it and what it is part of
+  void set_limit(Step& step);
+  core::run::Conclusion conclude(Step& step, const ProcessEnd& end, std::uint64_t oom_kills_before);
   core::run::Conclusion refuse(Step& step, std::string_view message);
   Evaluator evaluator(const Step& step) const;
-  fs::path script_name(const Step& step) const;
   void note_step(const Step& step, core::run::Conclusion outcome, core::run::Conclusion conclusion);
   std::string default_of(std::string_view key) const;  // of defaults.run
   std::string find_program(std::string_view name) const;
+
+  // job_actions.cpp
+  async::Task<> fetch_actions();
+  async::Task<std::vector<ActionProblem>> get_actions(const Steps& steps);
+  Uses make_uses(const Steps& steps);
+  async::Task<bool> find_action(Step& step);
+  ReadyPointer read_local(const core::workflow::ActionReference& reference) const;
+  async::Task<core::run::Conclusion> run_use(Step& step);
+  async::Task<core::run::Conclusion> run_node(Step& step, ActionInputs inputs);
+  async::Task<core::run::Conclusion> run_composite(Step& step, ActionInputs inputs);
+  void set_composite_outputs(Step& step);
+  core::Result<ActionInputs> inputs_of(Step& step);
+  void register_post(Step& step);
+  void say_action(const Step& step, const core::workflow::StringMap& with);
 
   // job_watch.cpp
   async::Task<> watch_time();
@@ -97,7 +107,7 @@ class Job {
   void begin(Step& step);
   void finish(Step& step, core::run::Conclusion outcome, core::run::Conclusion conclusion);
   void note_status(core::run::Conclusion conclusion);
-  StepCommands& new_commands(Step& step);
+  void new_commands(Step& step);
 
   async::Runtime& runtime_;
   GantrydLink& link_;
@@ -113,6 +123,12 @@ class Job {
   os::CgroupTree cgroups_;
   std::shared_ptr<const core::workflow::Workflow> workflow_;  // shared with its parser's result
   const core::workflow::Job* definition_ = nullptr;
+  std::map<std::string, ReadyPointer> ready_;  // remote actions, by what `uses` says
+  Uses uses_;                                  // by step of the job
+  std::vector<ActionUse*> posts_;              // of `uses_`, in the order they began
+  InsideFiles inside_;
+  int last_number_ = 1, last_file_ = 0;  // of the steps that began
+  std::size_t uses_made_ = 0;
   core::expr::Value defaults_;  // of defaults.run
   std::string search_path_;     // PATH before anything is added
   StepDebug debug_ = StepDebug::off;

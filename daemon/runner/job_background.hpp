@@ -6,17 +6,17 @@
 
 namespace gantry::daemon::runner {
 
-struct Job::Background {
+struct Background {
   StepCommands commands;
   OutputPump pump;
 
   Background(const async::asio::any_io_executor& executor, JobState& state, JobLog& log,
              StepCommands::Report report, StepCommandsConfig config,
              std::function<void()> on_progress)
-      : commands(state, log, std::move(report), config),
+      : commands(state, log, std::move(report), std::move(config)),
         pump(
             executor, log, [this](std::string_view line) { return commands.on_line(line); },
-            std::move(on_progress)) {}
+            [this] { return commands.wants_all_lines(); }, std::move(on_progress)) {}
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 };

@@ -15,6 +15,7 @@ namespace gantry::daemon::runner {
 namespace {
 
 const fs::path kTemp = fs::path("work") / "_temp";
+const fs::path kTools = fs::path("work") / "_tool";
 
 std::string quoted(const fs::path& path) {
   return "'" + path.string() + "'";
@@ -43,7 +44,7 @@ core::UniqueFd make_folders(int root, const fs::path& relative) {
 
 JobFolder::JobFolder(fs::path folder, std::string repository_name)
     : folder_(std::move(folder)), workspace_(fs::path("work") / repository_name / repository_name) {
-  for (const fs::path& path : {home(), tmp()}) {
+  for (const fs::path& path : {home(), tmp(), actions()}) {
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
       core::throw_errno("making job folder " + quoted(path));
     }
@@ -53,6 +54,7 @@ JobFolder::JobFolder(fs::path folder, std::string repository_name)
     throw core::Exception(core::Errc::io, "emptying the job's temp folder: " + *left);
   }
   open_folder(workspace_, Create::yes);
+  open_folder(kTools, Create::yes);
   open_folder(kTemp / "_runner_file_commands", Create::yes);
   open_folder(kTemp / "_github_workflow", Create::yes);
 }
@@ -63,6 +65,10 @@ std::string JobFolder::workspace_inside() const {
 
 std::string JobFolder::temp_inside() const {
   return (fs::path(kInsideHome) / kTemp).string();
+}
+
+std::string JobFolder::tools_inside() const {
+  return (fs::path(kInsideHome) / kTools).string();
 }
 
 core::UniqueFd JobFolder::open_folder(const fs::path& relative, Create create) const {

@@ -2,6 +2,7 @@
 // The job's folder on the host and what it looks like inside the sandbox:
 //   <folder>/home   /home/runner, with work/<repo>/<repo> (workspace) and work/_temp
 //   <folder>/tmp    /tmp
+//   <folder>/actions  /home/runner/work/_actions, which the job cannot change
 // Everything below home and tmp may be changed by the job at any time, so it is reached only
 // beneath an open descriptor and never through a link. Throws core::Exception. Move-only.
 #pragma once
@@ -19,7 +20,8 @@ namespace gantry::daemon::runner {
 namespace fs = std::filesystem;
 
 inline constexpr std::string_view kInsideHome = "/home/runner";
-inline constexpr std::string_view kToolCache = "/opt/hostedtoolcache";
+// Where GitHub's own machines keep tools; an operator may show jobs one.
+inline constexpr std::string_view kSharedToolCache = "/opt/hostedtoolcache";
 
 class JobFolder {
  public:
@@ -28,9 +30,11 @@ class JobFolder {
 
   fs::path home() const { return folder_ / "home"; }
   fs::path tmp() const { return folder_ / "tmp"; }
+  fs::path actions() const { return folder_ / "actions"; }
   // Paths as the job sees them.
   std::string workspace_inside() const;
   std::string temp_inside() const;
+  std::string tools_inside() const;  // a tool cache of the job's own
 
   // Below _temp, `name` relative. The folder is made anew when the job removed it.
   void write_temp_file(const fs::path& name, std::string_view content);

@@ -40,31 +40,29 @@ std::string Job::find_program(std::string_view name) const {
   return "";
 }
 
-fs::path Job::script_name(const Step& step) const {
-  return unique_ + '_' + std::to_string(step.number) + step.script_extension;
-}
-
 core::Result<StepRequest> Job::script_request(Step& step) {
   const Evaluator values = evaluator(step);
   const core::workflow::Step& definition = *step.definition;
   TRY(const std::string script, values.text(definition.run));
   TRY(std::string shell, values.text(definition.shell));
-  if (core::trim(shell).empty()) shell = default_of("shell");
-  // An explicit empty folder counts, an empty shell does not.
-  std::string folder = default_of("working-directory");
+  // An explicit empty folder counts, an empty shell does not. The job's defaults do not reach into
+  // actions.
+  const bool has_defaults = step.parent == nullptr;
+  if (core::trim(shell).empty() && has_defaults) shell = default_of("shell");
+  std::string folder = has_defaults ? default_of("working-directory") : "";
   if (!definition.working_directory.is_null()) {
     TRY(folder, values.text(definition.working_directory));
   }
   TRY(const ShellCommand command,
       shell_command(shell, [&](std::string_view name) { return find_program(name); }));
-  step.script_extension = command.extension;
+  step.script += command.extension;
   try {
-    folder_.write_temp_file(script_name(step), command.before + script + command.after);
+    folder_.write_temp_file(step.script, command.before + script + command.after);
   } catch (const core::Exception& exception) {
     return core::fail(exception.error());  // the job put something in the way
   }
   StepRequest request;
-  request.argv = command.argv(folder_.temp_inside() + '/' + script_name(step).string());
+  request.argv = command.argv(folder_.temp_inside() + '/' + step.script);
   request.cwd = (fs::path(folder_.workspace_inside()) / folder).lexically_normal().string();
   request.env = process_environment(
       {step.env, step.github, contexts_.runner(), search_path_, state_.added_path});
@@ -89,29 +87,35 @@ void Job::say_script(const Step& step, const std::string& script, std::string_vi
   log_.flush();
 }
 
-async::Task<Conclusion> Job::run_process(Step& step, StepRequest request) {
+// A step of a composite action has the time of the whole.
+void Job::set_limit(Step& step) {
+  if (step.parent != nullptr) {
+    step.deadline = step.parent->deadline;
+    return;
+  }
   const auto timeout = evaluator(step).number(step.definition->timeout_minutes);
   if (!timeout) log_.say("##[warning]" + timeout.error().message + "; the step has no limit");
-  const double minutes = timeout ? std::min(*timeout, kLongestTimeoutMinutes) : 0;
-  std::optional<SteadyTime> deadline;
-  if (minutes > 0) {
-    deadline = steady_clock::now() + std::chrono::duration_cast<std::chrono::milliseconds>(
-                                         std::chrono::duration<double, std::ratio<60>>(minutes));
-  }
+  step.timeout_minutes = timeout ? std::min(*timeout, kLongestTimeoutMinutes) : 0;
+  if (step.timeout_minutes <= 0) return;
+  const std::chrono::duration<double, std::ratio<60>> minutes(step.timeout_minutes);
+  step.deadline =
+      steady_clock::now() + std::chrono::duration_cast<std::chrono::milliseconds>(minutes);
+}
+
+async::Task<Conclusion> Job::run_process(Step& step, StepRequest request) {
   bool asked_for_cancel = cancelled_.has_value();
   const auto judge = [&]() -> StopReason {
-    if (deadline && steady_clock::now() >= *deadline) return StopReason::timed_out;
+    if (step.deadline && steady_clock::now() >= *step.deadline) return StopReason::timed_out;
     if (!over_limit_.empty()) return StopReason::over_limit;
     if (!cancelled_ || asked_for_cancel) return StopReason::none;
     asked_for_cancel = true;
-    const auto goes_on = evaluator(step).condition(step.definition->condition);
-    return goes_on && *goes_on ? StopReason::none : StopReason::cancelled;
+    return goes_on(step) ? StopReason::none : StopReason::cancelled;
   };
-  Background& background = background_.back();
+  Background& background = *step.background;
   const std::uint64_t oom_kills = processes_.sandbox().usage().oom_kills;
   request.stdout_fd = background.pump.write_fd();
   tasks_.spawn("output of a step", background.pump.run());
-  const ProcessEnd end = co_await processes_.run(request, judge, deadline);
+  const ProcessEnd end = co_await processes_.run(request, judge, step.deadline);
   background.pump.close_write_end();
   background.pump.drain();
   const SteadyTime patience = steady_clock::now() + kLastWords;
@@ -119,14 +123,14 @@ async::Task<Conclusion> Job::run_process(Step& step, StepRequest request) {
     co_await async::sleep_for(std::chrono::milliseconds(2));
     background.pump.drain();
   }
-  co_return conclude(step, end, minutes, oom_kills);
+  co_return conclude(step, end, oom_kills);
 }
 
-Conclusion Job::conclude(Step& step, const ProcessEnd& end, double timeout_minutes,
-                         std::uint64_t oom_kills_before) {
+Conclusion Job::conclude(Step& step, const ProcessEnd& end, std::uint64_t oom_kills_before) {
   if (end.stopped == StopReason::timed_out) {
-    return refuse(step, "The action '" + step.name + "' has timed out after " +
-                            Value(timeout_minutes).to_string() + " minutes.");
+    const Step& whole = step.outermost();
+    return refuse(step, "The action '" + whole.name + "' has timed out after " +
+                            Value(whole.timeout_minutes).to_string() + " minutes.");
   }
   if (end.stopped == StopReason::over_limit) {
     return refuse(step, std::exchange(over_limit_, ""));
@@ -140,7 +144,11 @@ Conclusion Job::conclude(Step& step, const ProcessEnd& end, double timeout_minut
   }
   if (end.status->success()) return Conclusion::success;
   std::string message;
-  if (end.status->kind == os::ExitStatus::Kind::exited) {
+  // What made a JavaScript action fail it has said itself.
+  const bool is_silent = step.use != nullptr;
+  if (end.status->kind == os::ExitStatus::Kind::exited && is_silent) {
+    log_.say("Process completed with exit code " + std::to_string(end.status->value) + ".");
+  } else if (end.status->kind == os::ExitStatus::Kind::exited) {
     message = "Process completed with exit code " + std::to_string(end.status->value) + ".";
   } else {
     message = "Process was killed by " + os::to_string(*end.status) + ".";
@@ -149,7 +157,7 @@ Conclusion Job::conclude(Step& step, const ProcessEnd& end, double timeout_minut
     message += " The job ran out of memory: its limit is " +
                std::to_string(message_.sandbox.memory_bytes >> 20) + " MiB.";
   }
-  return refuse(step, message);
+  return message.empty() ? Conclusion::failure : refuse(step, message);
 }
 
 }  // namespace gantry::daemon::runner

@@ -34,12 +34,17 @@ Value job_object(const JobState& state) {
   return Value(std::move(job));
 }
 
+// Status of the job, and of the steps around: those of a composite action, or the job's again.
+struct Statuses {
+  Conclusion job, steps;
+};
+
 core::Result<Value> call_function(std::string_view name, std::span<const Value> arguments,
-                                  Conclusion status, FileHashes& hashes) {
+                                  Statuses statuses, FileHashes& hashes) {
   if (name == "always") return Value(true);
-  if (name == "success") return Value(status == Conclusion::success);
-  if (name == "failure") return Value(status == Conclusion::failure);
-  if (name == "cancelled") return Value(status == Conclusion::cancelled);
+  if (name == "success") return Value(statuses.steps == Conclusion::success);
+  if (name == "failure") return Value(statuses.steps == Conclusion::failure);
+  if (name == "cancelled") return Value(statuses.job == Conclusion::cancelled);
   if (name != "hashfiles") {
     return core::fail(core::Errc::invalid, "Unrecognized function: '" + std::string(name) + "'");
   }
@@ -50,12 +55,19 @@ core::Result<Value> call_function(std::string_view name, std::span<const Value> 
   return Value(std::move(hash));
 }
 
+// A tool cache the operator shows to jobs, else one of the job's own.
+std::string tool_cache(const proto::JobMessage& message, const JobFolder& folder) {
+  for (const std::string& shown : message.sandbox.read_only_mounts) {
+    if (shown == kSharedToolCache) return shown;
+  }
+  return folder.tools_inside();
+}
+
 }  // namespace
 
-StepFiles StepFiles::numbered(int step, std::string_view unique) {
+StepFiles StepFiles::named(std::string_view unique) {
   const auto name = [&](std::string_view kind) {
-    return fs::path("_runner_file_commands") /
-           (std::string(kind) + std::string(unique) + '_' + std::to_string(step));
+    return fs::path("_runner_file_commands") / (std::string(kind) + std::string(unique));
   };
   StepFiles files;
   files.env = name("set_env_");
@@ -82,7 +94,7 @@ JobContexts::JobContexts(const proto::JobMessage& message, const JobFolder& fold
   runner.set("os", "Linux");
   runner.set("arch", architecture());
   runner.set("temp", folder.temp_inside());
-  runner.set("tool_cache", kToolCache);
+  runner.set("tool_cache", tool_cache(message, folder));
   runner.set("workspace", fs::path(folder.workspace_inside()).parent_path().string());
   runner.set("environment", "self-hosted");
   runner_ = Value(std::move(runner));
@@ -95,39 +107,48 @@ JobContexts::JobContexts(const proto::JobMessage& message, const JobFolder& fold
   secrets_ = Value(std::move(secrets));
 }
 
-Evaluator JobContexts::with(const JobState& state, const Object& env, const Value& github) const {
+Evaluator JobContexts::with(const JobState& state, const Object& env, const Value& github,
+                            const CompositeScope* composite) const {
   Evaluator evaluator;
   evaluator.file = message_.workflow_file;
   Object& contexts = evaluator.environment.contexts;
   contexts.set("github", github);
   contexts.set("env", env);
-  contexts.set("vars", vars_);
-  contexts.set("secrets", secrets_);
-  contexts.set("inputs", message_.inputs);
-  contexts.set("needs", message_.needs);
+  if (composite == nullptr) {
+    contexts.set("vars", vars_);
+    contexts.set("secrets", secrets_);
+    contexts.set("inputs", message_.inputs);
+    contexts.set("needs", message_.needs);
+    contexts.set("steps", state.steps);
+  } else {
+    contexts.set("inputs", composite->inputs);
+    contexts.set("steps", composite->steps);
+  }
   contexts.set("strategy", message_.strategy);
   contexts.set("matrix", message_.matrix);
   contexts.set("runner", runner_);
   contexts.set("job", job_object(state));
-  contexts.set("steps", state.steps);
-  evaluator.environment.call = [status = state.status, &hashes = hashes_](
-                                   std::string_view name, std::span<const Value> arguments) {
-    return call_function(name, arguments, status, hashes);
+  Statuses statuses{state.status, state.status};
+  if (composite != nullptr && composite->status) statuses.steps = *composite->status;
+  evaluator.environment.call = [statuses, &hashes = hashes_](std::string_view name,
+                                                             std::span<const Value> arguments) {
+    return call_function(name, arguments, statuses, hashes);
   };
   return evaluator;
 }
 
 Evaluator JobContexts::for_job(const JobState& state) const {
-  return with(state, state.env, github_);
+  return with(state, state.env, github_, nullptr);
 }
 
-Evaluator JobContexts::for_step(const JobState& state, const Object& env,
-                                const Value& github) const {
-  return with(state, env, github);
+Evaluator JobContexts::for_step(const JobState& state, const Object& env, const Value& github,
+                                const CompositeScope* composite) const {
+  return with(state, env, github, composite);
 }
 
-Value JobContexts::github_of_step(std::string_view action, const StepFiles& files) const {
-  Object github = github_.object();
+Value JobContexts::github_of_step(const Value& base, std::string_view action,
+                                  const StepFiles& files) const {
+  Object github = base.object();
   const auto inside = [&](const fs::path& file) {
     return folder_.temp_inside() + '/' + file.string();
   };

@@ -24,17 +24,27 @@ std::string first_line(std::string_view script) {
 }  // namespace
 
 async::Task<> Job::run_steps() {
-  int number = 1;
-  for (const core::workflow::Step& definition : definition_->steps) {
-    co_await run_step(definition, ++number);
+  for (const auto& use : uses_) {
+    if (use && has_pre(*use)) co_await run_step(*use->definition, use.get(), Stage::pre);
+  }
+  for (std::size_t i = 0; i < uses_.size(); ++i) {
+    co_await run_step(definition_->steps[i], uses_[i].get(), Stage::main);
+  }
+  while (!posts_.empty()) {
+    ActionUse* use = posts_.back();
+    posts_.pop_back();
+    if (has_post(*use)) co_await run_step(*use->definition, use, Stage::post);
   }
 }
 
 Evaluator Job::evaluator(const Step& step) const {
-  return contexts_.for_step(state_, step.env, step.github);
+  const CompositeScope* scope = step.parent != nullptr ? &step.parent->use->scope : nullptr;
+  Evaluator evaluator = contexts_.for_step(state_, step.env, step.github, scope);
+  if (scope != nullptr) evaluator.file = step.parent->use->action->manifest->file;
+  return evaluator;
 }
 
-StepCommands& Job::new_commands(Step& step) {
+void Job::new_commands(Step& step) {
   const auto is_on = [&](std::string_view name) {
     const core::expr::Value* value = step.env.find(name);
     return value != nullptr && core::equals_ignoring_case(value->to_string(), "true");
@@ -42,11 +52,32 @@ StepCommands& Job::new_commands(Step& step) {
   StepCommandsConfig config;
   config.step = step.number;
   config.debug = debug_;
+  config.files = &inside_;
+  if (step.use != nullptr) config.saved = &step.use->saved;
+  if (step.parent != nullptr) config.counts = step.parent->commands->counts();
   if (is_on("ACTIONS_ALLOW_UNSECURE_COMMANDS")) config.unsecure = UnsecureCommands::allowed;
   background_.emplace_back(
       runtime_.executor(), state_, log_, [this](auto body) { link_.report(std::move(body)); },
-      config, [this] { on_output(); });
-  return background_.back().commands;
+      std::move(config), [this] { on_output(); });
+  step.background = &background_.back();
+  step.commands = &step.background->commands;
+}
+
+// Files and contexts of its own.
+void Job::name_files(Step& step) {
+  const std::string unique = unique_ + '_' + std::to_string(++last_file_);
+  step.files = StepFiles::named(unique);
+  step.script = unique;
+  if (step.parent == nullptr) {
+    step.github = contexts_.github_of_step(contexts_.github(), step.definition->id, step.files);
+    return;
+  }
+  const ActionUse& composite = *step.parent->use;
+  core::expr::Object github = step.parent->github.object();
+  github.set("action_path", composite.action->folder);
+  github.set("action_status", core::run::to_string(composite.scope.status.value_or(state_.status)));
+  const std::string id = github.find("action")->to_string() + '.' + step.definition->id;
+  step.github = contexts_.github_of_step(core::expr::Value(std::move(github)), id, step.files);
 }
 
 core::Result<std::string> Job::name_of(const Step& step) const {
@@ -58,34 +89,69 @@ core::Result<std::string> Job::name_of(const Step& step) const {
 
 core::Result<bool> Job::prepare(Step& step) {
   step.env = state_.env;
-  TRY(const auto pairs, evaluator(step).texts(step.definition->env));
-  for (const auto& [name, value] : pairs)
+  std::vector<const Step*> around;
+  for (const Step* parent = step.parent; parent != nullptr; parent = parent->parent)
+    around.push_back(parent);
+  for (auto parent = around.rbegin(); parent != around.rend(); ++parent) {
+    for (const auto& [name, value] : (*parent)->own_env)
+      step.env.set(name, value);
+  }
+  TRY(step.own_env, evaluator(step).texts(step.definition->env));
+  for (const auto& [name, value] : step.own_env)
     step.env.set(name, value);
-  TRY(step.name, name_of(step));
-  return evaluator(step).condition(step.definition->condition);
+  if (step.stage == Stage::post) {
+    step.name = "Post " + step.use->name;
+  } else {
+    TRY(step.name, name_of(step));
+    if (step.use != nullptr) step.use->name = step.name;
+    if (step.stage == Stage::pre) step.name = "Pre " + step.name;
+  }
+  return condition(step);
 }
 
-async::Task<> Job::run_step(const core::workflow::Step& definition, int number) {
+core::Result<bool> Job::condition(const Step& step) const {
+  if (step.stage == Stage::main) return evaluator(step).condition(step.definition->condition);
+  const core::workflow::Action& manifest = *step.use->action->manifest;
+  Evaluator values = evaluator(step);
+  values.file = manifest.file;
+  return values.condition(step.stage == Stage::pre ? manifest.pre_if : manifest.post_if);
+}
+
+bool Job::goes_on(const Step& step) const {
+  const auto holds = condition(step);
+  return holds && *holds && (step.parent == nullptr || goes_on(*step.parent));
+}
+
+async::Task<> Job::run_step(const core::workflow::Step& definition, ActionUse* use, Stage stage) {
   Step step;
-  step.number = number;
+  step.number = ++last_number_;
   step.definition = &definition;
+  step.use = use;
+  step.stage = stage;
   step.name = definition.id;
   step.started_at = clock_.now();
   step.lines_before = log_.lines();
-  step.files = StepFiles::numbered(number, unique_);
-  step.github = contexts_.github_of_step(definition.id, step.files);
+  co_await carry_out(step);
+  // A pipe that nobody holds has nothing more to tell.
+  background_.remove_if([](const Background& one) { return !one.pump.is_running(); });
+}
+
+async::Task<Conclusion> Job::carry_out(Step& step) {
+  const bool is_outermost = step.parent == nullptr;
+  name_files(step);
   core::Result<bool> runs(false);
   const auto prepare_it = [&] { return prepare(step); };
   if (!gave_up_) runs = co_await hashes_.aside(runtime_.pool(), prepare_it);
   if (runs && !*runs) {
     note_step(step, Conclusion::skipped, Conclusion::skipped);
-    finish(step, Conclusion::skipped, Conclusion::skipped);
-    co_return;
+    if (is_outermost) finish(step, Conclusion::skipped, Conclusion::skipped);
+    co_return Conclusion::skipped;
   }
-  begin(step);
-  step.commands = &new_commands(step);
+  if (is_outermost) begin(step);
+  new_commands(step);
   Conclusion outcome = Conclusion::failure;
   if (runs) {
+    set_limit(step);
     outcome = co_await run_action(step);
   } else {
     refuse(step, runs.error().message);
@@ -93,26 +159,26 @@ async::Task<> Job::run_step(const core::workflow::Step& definition, int number) 
   if (outcome == Conclusion::success && step.commands->failed()) outcome = Conclusion::failure;
   Conclusion conclusion = outcome;
   if (runs && outcome == Conclusion::failure) {
-    const auto judge = [&] { return evaluator(step).boolean(definition.continue_on_error); };
+    const auto judge = [&] { return evaluator(step).boolean(step.definition->continue_on_error); };
     const auto tolerated = co_await hashes_.aside(runtime_.pool(), judge);
     if (!tolerated) refuse(step, tolerated.error().message);
     if (tolerated && *tolerated) conclusion = Conclusion::success;
   }
   step.commands->end_step();
   note_step(step, outcome, conclusion);
-  finish(step, outcome, conclusion);
-  // A pipe that nobody holds has nothing more to tell.
-  background_.remove_if([](const Background& one) { return !one.pump.is_running(); });
+  if (is_outermost) finish(step, outcome, conclusion);
+  co_return conclusion;
 }
 
 void Job::note_step(const Step& step, Conclusion outcome, Conclusion conclusion) {
-  note_status(conclusion);
-  if (step.definition->has_generated_id()) return;
+  if (step.parent == nullptr) note_status(conclusion);
+  if (step.definition->has_generated_id() || step.stage != Stage::main) return;
   core::expr::Object entry;
   entry.set("outputs", step.commands != nullptr ? step.commands->outputs() : core::expr::Object());
   entry.set("outcome", core::run::to_string(outcome));
   entry.set("conclusion", core::run::to_string(conclusion));
-  state_.steps.set(step.definition->id, std::move(entry));
+  core::expr::Object& steps = step.parent == nullptr ? state_.steps : step.parent->use->scope.steps;
+  steps.set(step.definition->id, std::move(entry));
 }
 
 Conclusion Job::refuse(Step& step, std::string_view message) {
@@ -121,10 +187,10 @@ Conclusion Job::refuse(Step& step, std::string_view message) {
 }
 
 async::Task<Conclusion> Job::run_action(Step& step) {
+  if (step.use != nullptr) co_return co_await run_use(step);
+  note_action(step);
   if (!step.definition->uses) co_return co_await run_script(step);
-  if (is_checkout(step.definition->uses->value)) co_return co_await run_checkout(step);
-  co_return refuse(step, "Running '" + step.definition->uses->value +
-                             "': only actions/checkout is carried out so far; use 'run' steps");
+  co_return co_await run_checkout(step);
 }
 
 async::Task<Conclusion> Job::run_checkout(Step& step) {
@@ -163,8 +229,14 @@ async::Task<Conclusion> Job::run_script(Step& step) {
   const auto make_request = [&] { return script_request(step); };
   core::Result<StepRequest> request = co_await hashes_.aside(runtime_.pool(), make_request);
   if (!request) co_return refuse(step, request.error().message);
+  const Conclusion outcome = co_await run_request(step, std::move(*request));
+  folder_.remove_temp_file(step.script);
+  co_return outcome;
+}
+
+// With the files of its commands.
+async::Task<Conclusion> Job::run_request(Step& step, StepRequest request) {
   std::string problem;
-  Conclusion outcome = Conclusion::failure;
   try {
     for (const fs::path& file : {step.files.env, step.files.output, step.files.path,
                                  step.files.state, step.files.summary}) {
@@ -174,9 +246,9 @@ async::Task<Conclusion> Job::run_script(Step& step) {
     problem = exception.what();  // the job put something in the way
   }
   if (!problem.empty()) co_return refuse(step, problem);
-  outcome = co_await run_process(step, std::move(*request));
+  state_.matchers.reset();
+  const Conclusion outcome = co_await run_process(step, std::move(request));
   step.commands->apply_files(folder_, step.files);
-  folder_.remove_temp_file(script_name(step));
   co_return outcome;
 }
 

@@ -25,11 +25,12 @@ constexpr std::size_t kWorthReadingAtOnce = 64 << 10;
 }  // namespace
 
 OutputPump::OutputPump(const asio::any_io_executor& executor, JobLog& log,
-                       StepOutput::OnCommand on_command, std::function<void()> on_progress)
+                       StepOutput::OnCommand on_command, StepOutput::WantsAll wants_all,
+                       std::function<void()> on_progress)
     : read_end_(executor),
       pause_(executor),
       log_(log),
-      output_(std::make_unique<StepOutput>(log, std::move(on_command))),
+      output_(std::make_unique<StepOutput>(log, std::move(on_command), std::move(wants_all))),
       on_progress_(std::move(on_progress)) {
   core::Pipe pipe = core::make_pipe();
   // Without the larger pipe it is only slower: the user may have used up what the kernel allows.

@@ -20,7 +20,8 @@ class OutputPump {
  public:
   // `on_progress` is called after every portion, when it is in the log file.
   OutputPump(const async::asio::any_io_executor& executor, JobLog& log,
-             StepOutput::OnCommand on_command, std::function<void()> on_progress);
+             StepOutput::OnCommand on_command, StepOutput::WantsAll wants_all,
+             std::function<void()> on_progress);
 
   int write_fd() const { return write_end_.get(); }
   void close_write_end() { write_end_.reset(); }

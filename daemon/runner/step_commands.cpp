@@ -55,6 +55,8 @@ std::string cut_characters(const std::string& text, std::size_t limit) {
   return text;
 }
 
+}  // namespace
+
 std::string_view log_mark(AnnotationLevel level) {
   switch (level) {
     case AnnotationLevel::notice:
@@ -67,14 +69,12 @@ std::string_view log_mark(AnnotationLevel level) {
   return "";
 }
 
-}  // namespace
-
 StepCommands::StepCommands(JobState& state, JobLog& log, Report report, StepCommandsConfig config)
     : state_(state), log_(log), report_(std::move(report)), config_(config) {}
 
 bool StepCommands::on_line(std::string_view line) {
   const auto command = core::run::parse_command(line, switch_.token());
-  if (!command) return false;
+  if (!command) return match_problem(line);
   if (switch_.stopped()) {
     switch_.resumes(*command);
     return false;  // printed either way, the token's line too
@@ -106,16 +106,13 @@ bool StepCommands::carry_out(const Command& command, std::string_view line) {
     stop_commands(command, line);
   } else {
     echo(line);
-    if (command.is("set-output")) set_output(command);
+    if (command.is("set-output")) take_output(command);
+    if (command.is("save-state")) take_state(command);
     if (command.is("set-env")) set_env(command);
     if (command.is("add-path")) add_path(command);
     if (command.is("echo")) set_echo(command);
-    // save-state has nobody to give it to: no action with a post step runs here yet.
-    if (command.is("add-matcher") && !matcher_warned_) {
-      matcher_warned_ = true;
-      log_.say("##[warning]Problem matchers are not supported yet: '" + command.data +
-               "' is not used");
-    }
+    if (command.is("add-matcher")) add_matchers(command);
+    if (command.is("remove-matcher")) remove_matchers(command);
   }
   return true;
 }
@@ -155,7 +152,7 @@ void StepCommands::annotate_from(AnnotationLevel level, const Command& command) 
 }
 
 void StepCommands::report(JobAnnotation annotation) {
-  int& count = annotations_[static_cast<std::size_t>(annotation.level)];
+  int& count = (*config_.counts)[static_cast<std::size_t>(annotation.level)];
   if (++count > kAnnotationsPerLevel) return;
   annotation.step = config_.step;
   annotation.log_line = log_.lines();
@@ -173,13 +170,26 @@ void StepCommands::add_mask(const Command& command) {
   log_.add_mask(command.data);
 }
 
-void StepCommands::set_output(const Command& command) {
+void StepCommands::set_output(const std::string& name, std::string value) {
+  outputs_.set(name, std::move(value));
+}
+
+void StepCommands::take_output(const Command& command) {
   const std::string_view name = command.property("name");
   if (name.empty()) {
     return fail("Unable to process command '##[set-output]' successfully.",
                 "Required field 'name' is missing in ##[set-output] command.");
   }
   outputs_.set(std::string(name), command.data);
+}
+
+void StepCommands::take_state(const Command& command) {
+  const std::string_view name = command.property("name");
+  if (name.empty()) {
+    return fail("Unable to process command '##[save-state]' successfully.",
+                "Required field 'name' is missing in ##[save-state] command.");
+  }
+  if (config_.saved != nullptr) config_.saved->set(std::string(name), command.data);
 }
 
 bool StepCommands::allow_unsecure(const Command& command) {
@@ -256,7 +266,8 @@ void StepCommands::apply_files(JobFolder& folder, const StepFiles& files) {
       core::run::add_path(state_.added_path, std::move(path));
     }
   });
-  folder.remove_temp_file(files.state);
+  apply_file(folder, files.state, "state", kFileCommandLimitBytes,
+             [&](const std::string& content) { apply_state(content); });
   try {
     if (auto text = folder.read_temp_file(files.summary, core::run::kMaxSummaryBytes)) {
       apply_summary(std::move(*text));
@@ -286,6 +297,14 @@ void StepCommands::apply_output(std::string_view content) {
   for (const auto& [name, value] : pairs.pairs)
     outputs_.set(name, value);
   if (pairs.error) fail(core::run::file_command_failure("output"), *pairs.error);
+}
+
+void StepCommands::apply_state(std::string_view content) {
+  const core::run::FilePairs pairs = core::run::parse_file_pairs(content);
+  for (const auto& [name, value] : pairs.pairs) {
+    if (config_.saved != nullptr) config_.saved->set(name, value);
+  }
+  if (pairs.error) fail(core::run::file_command_failure("state"), *pairs.error);
 }
 
 void StepCommands::apply_summary(std::string content) {

@@ -25,8 +25,8 @@ bool may_be_command(std::string_view line, bool block_has_old_form) {
 
 }  // namespace
 
-StepOutput::StepOutput(JobLog& log, OnCommand on_command)
-    : log_(log), on_command_(std::move(on_command)) {}
+StepOutput::StepOutput(JobLog& log, OnCommand on_command, WantsAll wants_all)
+    : log_(log), on_command_(std::move(on_command)), wants_all_(std::move(wants_all)) {}
 
 std::span<char> StepOutput::space() {
   if (buffer_.size() < held_ + kReadBytes) buffer_.resize(held_ + kReadBytes);
@@ -89,18 +89,21 @@ void StepOutput::take_long_line(std::string_view& bytes) {
 
 void StepOutput::take_lines(std::string_view lines) {
   const bool has_old_form = lines.find("##[") != std::string_view::npos;
+  bool wants_all = wants_all_();
   std::size_t plain = 0;  // bytes at the front that are no commands
   std::size_t at = 0;
   while (at < lines.size()) {
     const std::size_t length = line_length(lines.substr(at));
     const std::string_view line = lines.substr(at, length);
-    if (may_be_command(line, has_old_form)) {
+    const bool is_command = may_be_command(line, has_old_form);
+    if (wants_all || is_command) {
       // What came before must be in the log before the command's own words are.
       if (at > plain) log_.write_lines(lines.substr(plain, at - plain));
       plain = at;
       std::string_view text = line.substr(0, length - 1);
       if (text.ends_with('\r')) text.remove_suffix(1);
       if (on_command_(text)) plain = at + length;
+      if (is_command) wants_all = wants_all_();  // it may just have been changed
     }
     at += length;
   }

@@ -23,8 +23,11 @@ class StepOutput {
  public:
   // Gets a line without its end; true: it was carried out and is not to be printed.
   using OnCommand = std::function<bool(std::string_view line)>;
+  // Whether it wants lines that are no commands too.
+  using WantsAll = std::function<bool()>;
 
-  StepOutput(JobLog& log, OnCommand on_command);
+  StepOutput(
+      JobLog& log, OnCommand on_command, WantsAll wants_all = [] { return false; });
 
   // Where to read the next bytes into, at least kReadBytes; then say how many came.
   std::span<char> space();
@@ -40,6 +43,7 @@ class StepOutput {
 
   JobLog& log_;
   OnCommand on_command_;
+  WantsAll wants_all_;
   std::string buffer_;
   std::size_t held_ = 0;                           // bytes of buffer_ in use
   std::optional<core::run::StreamMasker> masker_;  // inside a long line

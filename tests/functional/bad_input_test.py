@@ -140,9 +140,6 @@ BROKEN = [
     ("environment", job("    environment: prod\n"), 5, "'environment'" + NOT_YET),
     ("called workflow", "on: push\njobs:\n  a:\n    uses: ./.github/workflows/b.yml\n", 4,
      "Calling a reusable workflow" + NOT_YET),
-    ("action", job(step="uses: actions/setup-node@v4"), 6,
-     "The action 'actions/setup-node@v4' is not supported by Gantry yet; only actions/checkout is; "
-     "put the commands into a run step"),
 ]
 EVALUATING = "Error when evaluating '{}' for job 'a'. "
 BAD_JSON = "Error parsing fromJson: unexpected character at position 1"

@@ -31,6 +31,10 @@ proto::JobMessage sample() {
   message.sandbox.memory_bytes = 1ULL << 40;
   message.paths.log = "/state/logs/0/9.log";
   message.repository.full_name = "o/r";
+  message.actions.sources = {"https://github.com", "/mirrors"};
+  message.actions.pinning = core::config::Pinning::full_sha;
+  message.actions.refresh = std::chrono::seconds(7);
+  message.actions.node = {{"node20", "/opt/node/bin/node"}};
   message.created_at = core::Timestamp(std::chrono::milliseconds(1'800'000'000'123));
   return message;
 }
@@ -52,11 +56,15 @@ TEST_CASE("a job message survives encoding and decoding") {
   CHECK(decoded->sandbox.network == core::config::Network::internet);
   CHECK(decoded->sandbox.memory_bytes == 1ULL << 40);
   CHECK(decoded->created_at == sample().created_at);
+  CHECK(decoded->actions.sources == sample().actions.sources);
+  CHECK(decoded->actions.pinning == core::config::Pinning::full_sha);
+  CHECK(decoded->actions.refresh == std::chrono::seconds(7));
+  CHECK(decoded->actions.node == sample().actions.node);
 }
 
 TEST_CASE("a job message that names no trust is untrusted") {
-  const auto decoded =
-      proto::decode_job_message(R"({"protocol":1,"sandbox":{},"paths":{},"repository":{}})");
+  const auto decoded = proto::decode_job_message(
+      R"({"protocol":1,"sandbox":{},"paths":{},"repository":{},"actions":{}})");
   REQUIRE(decoded.has_value());
   CHECK(decoded->trust == proto::Trust::untrusted);
   CHECK(decoded->sandbox.network == core::config::Network::none);

@@ -39,6 +39,37 @@ TEST_CASE("config: the commented sample is the defaults") {
   CHECK(parsed.config->limits.timeout == defaults.limits.timeout);
   CHECK(parsed.config->drain_timeout == defaults.drain_timeout);
   CHECK(parsed.config->log_level == defaults.log_level);
+  CHECK(parsed.config->actions.sources == defaults.actions.sources);
+  CHECK(parsed.config->actions.allow == defaults.actions.allow);
+  CHECK(parsed.config->actions.pinning == defaults.actions.pinning);
+  CHECK(parsed.config->actions.refresh == defaults.actions.refresh);
+  CHECK(parsed.config->actions.node.empty());
+}
+
+TEST_CASE("config: where actions come from, which are allowed and what runs them") {
+  const Parsed parsed = parse_config(R"(
+actions:
+  sources: [mirrors/, "https://git.example.org/"]
+  allow: [actions/*]
+  require_sha: true
+  refresh_seconds: 0
+  node: {node: /opt/node/bin/node, node24: n24}
+)",
+                                     "/etc/gantry");
+  REQUIRE(parsed.config);
+  const Actions& actions = parsed.config->actions;
+  CHECK(actions.sources ==
+        std::vector<std::string>{"/etc/gantry/mirrors", "https://git.example.org"});
+  CHECK(actions.pinning == Pinning::full_sha);
+  CHECK(actions.refresh == std::chrono::seconds(0));
+  REQUIRE(actions.node.size() == 2);
+  CHECK(actions.node[1].first == "node24");
+  CHECK(actions.node[1].second == "/etc/gantry/n24");
+  CHECK(errors_of("actions:\n  sources: [\"https://me:pw@x.org\"]\n").find("password") !=
+        std::string::npos);
+  CHECK(errors_of("actions:\n  sources: [\"ssh://x\"]\n").find("https addresses or folders") !=
+        std::string::npos);
+  CHECK(errors_of("actions: {node: {node21: /x}}\n").find("unknown key") != std::string::npos);
 }
 
 TEST_CASE("config: an empty file is the defaults") {

@@ -19,7 +19,7 @@ struct Fixture {
   JobState state;
   std::vector<proto::JobAnnotation> annotations;
   std::vector<proto::StepSummary> summaries;
-  StepFiles files = StepFiles::numbered(2, "u");
+  StepFiles files = StepFiles::named("u");
   StepCommands commands{state, log,
                         [this](auto body) {
                           if (auto* one = std::get_if<proto::JobAnnotation>(&body)) {

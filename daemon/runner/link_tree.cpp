@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/runner/link_tree.hpp"
+
+#include "core/base/error.hpp"
+#include "core/base/files.hpp"
+#include "daemon/git/workspace.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <memory>
+
+namespace gantry::daemon::runner {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct CloseFolder {
+  void operator()(DIR* folder) const { ::closedir(folder); }
+};
+
+void copy_link(int from, int to, const char* name) {
+  std::array<char, PATH_MAX> target{};
+  const ssize_t length = ::readlinkat(from, name, target.data(), target.size() - 1);
+  if (length < 0 || ::symlinkat(target.data(), to, name) != 0) {
+    core::throw_errno("copying link '" + std::string(name) + "'");
+  }
+}
+
+// False: the file system does not let us.
+bool link_folder(int from, int to) {
+  const int copy = ::fcntl(from, F_DUPFD_CLOEXEC, 3);
+  const std::unique_ptr<DIR, CloseFolder> folder(::fdopendir(copy));
+  if (!folder) core::throw_errno("reading a folder of an action");
+  while (const dirent* entry = ::readdir(folder.get())) {
+    const std::string name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    struct stat status {};
+    if (::fstatat(from, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      core::throw_errno("looking at '" + name + "'");
+    }
+    if (S_ISLNK(status.st_mode)) {
+      copy_link(from, to, name.c_str());
+    } else if (S_ISDIR(status.st_mode)) {
+      if (::mkdirat(to, name.c_str(), 0755) != 0) core::throw_errno("making '" + name + "'");
+      const core::UniqueFd inner_from = core::open_beneath(from, name, O_RDONLY | O_DIRECTORY);
+      const core::UniqueFd inner_to = core::open_beneath(to, name, O_RDONLY | O_DIRECTORY);
+      if (!link_folder(inner_from.get(), inner_to.get())) return false;
+    } else if (S_ISREG(status.st_mode)) {
+      if (::linkat(from, name.c_str(), to, name.c_str(), 0) == 0) continue;
+      if (errno == EXDEV || errno == EPERM || errno == EMLINK) return false;
+      core::throw_errno("linking '" + name + "'");
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+void link_tree(const fs::path& from, const fs::path& to) {
+  fs::create_directories(to.parent_path());
+  fs::create_directory(to);
+  const core::UniqueFd source = core::open_directory(from);
+  const core::UniqueFd target = core::open_directory(to);
+  if (link_folder(source.get(), target.get())) return;
+  if (const auto left = core::remove_tree(to)) throw core::Exception(core::Errc::io, *left);
+  git::copy_tree(from, to);
+}
+
+}  // namespace gantry::daemon::runner
