@@ -126,8 +126,8 @@ class Conductor {
   async::TaskGroup& tasks_;
   JobStarter* starter_ = nullptr;
   std::function<void()> reports_changed_;
+  Accepting accepting_ = Accepting::yes;  // before the scheduler, which asks for the capacity
   core::run::Scheduler scheduler_;
-  Accepting accepting_ = Accepting::yes;
   async::asio::steady_timer timer_;
   std::unordered_map<core::RunId, RunPointer> runs_;
   std::unordered_map<core::JobId, JobPointer> jobs_;
