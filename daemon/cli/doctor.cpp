@@ -3,6 +3,9 @@
 // gantryd.
 #include "daemon/os/doctor.hpp"
 
+#include "core/base/error.hpp"
+#include "core/base/files.hpp"
+#include "core/config/config.hpp"
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/print.hpp"
 
@@ -18,6 +21,7 @@ namespace {
 
 struct Options {
   std::string state;
+  std::string config;
   bool json = false;
 };
 
@@ -26,9 +30,25 @@ std::string usual_state() {
   return home == nullptr ? "/var/lib/gantry" : std::string(home) + "/.local/state/gantry";
 }
 
+// What of gantryd's config decides what jobs find.
+void read_config(const std::string& file, os::DoctorConfig& into) {
+  const std::string text = core::read_file(file);
+  core::config::Parsed parsed =
+      core::config::parse_config(text, std::filesystem::absolute(file).parent_path());
+  if (!parsed.config) {
+    throw core::Exception(
+        core::Errc::invalid,
+        "reading the config:\n" + core::yaml::render_all(parsed.diagnostics, file, text));
+  }
+  into.state_folder = parsed.config->state;
+  into.node = parsed.config->actions.node;
+}
+
 int run(const Options& options) {
   os::DoctorConfig config;
-  config.state_folder = options.state.empty() ? usual_state() : options.state;
+  config.state_folder = usual_state();
+  if (!options.config.empty()) read_config(options.config, config);
+  if (!options.state.empty()) config.state_folder = options.state;
   const std::vector<os::Check> checks = os::examine_machine(config);
   bool missing = false;
   nlohmann::json list = nlohmann::json::array();
@@ -58,6 +78,7 @@ void add_doctor(CLI::App& app, Global& global) {
   CLI::App* command =
       app.add_subcommand("doctor", "say what this machine can and cannot do for jobs");
   command->add_option("--state", options->state, "gantryd's state folder");
+  command->add_option("--config", options->config, "gantryd's config: its state folder and node");
   command->add_flag("--json", options->json, "as JSON");
   command->callback([&global, options] { global.run = [options] { return run(*options); }; });
 }

@@ -209,6 +209,54 @@ Check check_tool(const std::string& name, const std::string& what_for, const std
   return {name, State::degraded, "not found; " + what_for, "apt-get install " + package};
 }
 
+constexpr int kOldestNode = 20;
+
+// What is wrong with a node; "" = nothing. `said` becomes its version.
+std::string problem_of_node(const std::string& program, std::string& said) {
+  const Attempt version = attempt({program, "--version"});
+  int major = 0;
+  said = version.said;
+  if (!version.worked || std::sscanf(said.c_str(), "v%d.", &major) != 1) {
+    return program + " does not tell its version: " + said;
+  }
+  if (major >= kOldestNode) return "";
+  return program + " is " + said + ", actions of today want " + std::to_string(kOldestNode) +
+         " or newer";
+}
+
+Check check_configured_node(const DoctorConfig& config) {
+  Check check{"node", State::ok, "", ""};
+  for (const auto& [runtime, program] : config.node) {
+    std::string said;
+    const std::string problem = problem_of_node(program.string(), said);
+    check.detail += check.detail.empty() ? "" : "; ";
+    check.detail += problem.empty() ? runtime + ": " + program.string() + ' ' + said : problem;
+    if (problem.empty()) continue;
+    check.state = State::degraded;
+    check.remedy = "name a Node.js program in actions.node." + runtime + " of the config";
+  }
+  return check;
+}
+
+Check check_node(const DoctorConfig& config) {
+  if (!config.node.empty()) return check_configured_node(config);
+  const std::string program = find_program("node");
+  if (program.empty()) {
+    return {"node", State::degraded, "not found; JavaScript actions need it",
+            "apt-get install nodejs, or name one in actions.node of the config"};
+  }
+  std::string said;
+  const std::string problem = problem_of_node(program, said);
+  if (!problem.empty()) {
+    return {"node", State::degraded, problem,
+            "name a newer one in actions.node.node of the config"};
+  }
+  const bool is_shown = program.starts_with("/usr/") || program.starts_with("/bin/");
+  if (is_shown) return {"node", State::ok, program + ' ' + said, ""};
+  return {"node", State::degraded, program + ' ' + said + ", which jobs do not see",
+          "'actions: {node: {node: " + program + "}}' in the config"};
+}
+
 }  // namespace
 
 std::string_view to_string(Check::State state) {
@@ -235,6 +283,7 @@ std::vector<Check> examine_machine(const DoctorConfig& config) {
   checks.push_back(check_internet(config.slirp4netns));
   checks.push_back(check_subordinate_ids());
   checks.push_back(check_disk(config.state_folder));
+  checks.push_back(check_node(config));
   checks.push_back(check_tool("git", "steps of jobs use it", "git"));
   checks.push_back(check_tool("ssh", "repositories by ssh need it", "openssh-client"));
   return checks;

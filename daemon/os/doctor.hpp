@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace gantry::daemon::os {
@@ -24,6 +25,8 @@ struct DoctorConfig {
   std::filesystem::path state_folder;  // whose file system is looked at
   std::string bwrap = "bwrap";
   std::string slirp4netns = "slirp4netns";
+  // What runs JavaScript actions, by runtime, as the config says (actions.node).
+  std::vector<std::pair<std::string, std::filesystem::path>> node;
 };
 
 // Takes some 30 ms.

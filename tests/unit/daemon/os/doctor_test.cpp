@@ -31,6 +31,16 @@ TEST_CASE("doctor: a state folder yet to be made counts by the one it will be ma
   }
 }
 
+TEST_CASE("doctor: a configured node that is none is told with the key to change") {
+  for (const Check& check :
+       examine_machine({.state_folder = "/", .bwrap = "none", .node = {{"node24", "/bin/true"}}})) {
+    if (check.name != "node") continue;
+    CHECK(check.state == Check::State::degraded);
+    CHECK(check.detail.starts_with("/bin/true does not tell its version"));
+    CHECK(check.remedy == "name a Node.js program in actions.node.node24 of the config");
+  }
+}
+
 TEST_CASE("doctor: a program that is not bubblewrap is not taken for it") {
   for (const Check& check : examine_machine({.state_folder = "/", .bwrap = "true"})) {
     if (check.name == "bubblewrap") CHECK(check.state == Check::State::missing);
