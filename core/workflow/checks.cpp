@@ -23,7 +23,7 @@ class NeedsCheck {
 
   void run() {
     const auto& jobs = workflow_.jobs;
-    if (jobs.empty()) return;
+    if (jobs.empty() && workflow_.jobs_position.line == 0) return;  // no `jobs` at all
     if (std::none_of(jobs.begin(), jobs.end(), [](const Job& job) { return job.needs.empty(); })) {
       return add_error(diagnostics_, workflow_.jobs_position,
                        "The workflow must contain at least one job with no dependencies.", "needs",
@@ -71,7 +71,7 @@ class NeedsCheck {
         }
       }
     }
-    return describe_cycle(workflow_.jobs.front());
+    return workflow_.jobs.empty() ? "there is no job" : describe_cycle(workflow_.jobs.front());
   }
 
   void unknown(const Job& job, const Located<std::string>& need) {
@@ -163,8 +163,10 @@ bool default_fits(const DispatchInput& input) {
 void check_inputs(const EventTrigger& trigger, Diagnostics& diagnostics) {
   for (const DispatchInput& input : trigger.inputs) {
     if (input.type == "choice" && input.options.empty()) {
-      add_error(diagnostics, input.position,
-                "Input '" + input.name + "' is of type choice but has no options", "trigger");
+      add_error(diagnostics, input.position, "Missing 'options' for choice input", "trigger");
+    } else if (input.type != "choice" && !input.options.empty()) {
+      add_error(diagnostics, input.position, "Input type is not 'choice', but 'options' is defined",
+                "trigger");
     } else if (!default_fits(input)) {
       add_error(diagnostics, input.default_value.position,
                 "The default of input '" + input.name + "' does not fit its type " + input.type,
