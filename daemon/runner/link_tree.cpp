@@ -32,6 +32,15 @@ void copy_link(int from, int to, const char* name) {
   }
 }
 
+unsigned char type_of(int folder, const dirent& entry) {
+  if (entry.d_type != DT_UNKNOWN) return entry.d_type;
+  struct stat status {};
+  if (::fstatat(folder, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    core::throw_errno("looking at '" + std::string(entry.d_name) + "'");
+  }
+  return IFTODT(status.st_mode);
+}
+
 // False: the file system does not let us.
 bool link_folder(int from, int to) {
   const int copy = ::fcntl(from, F_DUPFD_CLOEXEC, 3);
@@ -40,18 +49,15 @@ bool link_folder(int from, int to) {
   while (const dirent* entry = ::readdir(folder.get())) {
     const std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
-    struct stat status {};
-    if (::fstatat(from, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-      core::throw_errno("looking at '" + name + "'");
-    }
-    if (S_ISLNK(status.st_mode)) {
+    const unsigned char type = type_of(from, *entry);
+    if (type == DT_LNK) {
       copy_link(from, to, name.c_str());
-    } else if (S_ISDIR(status.st_mode)) {
+    } else if (type == DT_DIR) {
       if (::mkdirat(to, name.c_str(), 0755) != 0) core::throw_errno("making '" + name + "'");
       const core::UniqueFd inner_from = core::open_beneath(from, name, O_RDONLY | O_DIRECTORY);
       const core::UniqueFd inner_to = core::open_beneath(to, name, O_RDONLY | O_DIRECTORY);
       if (!link_folder(inner_from.get(), inner_to.get())) return false;
-    } else if (S_ISREG(status.st_mode)) {
+    } else if (type == DT_REG) {
       if (::linkat(from, name.c_str(), to, name.c_str(), 0) == 0) continue;
       if (errno == EXDEV || errno == EPERM || errno == EMLINK) return false;
       core::throw_errno("linking '" + name + "'");

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Gantry's numbers beside the floor, each pair measured in turns. Called by run.sh.
 
-bench.py [--rounds N] [AXIS...]   AXIS: latency rate log idle intake; default: all
+bench.py [--rounds N] [AXIS...]   AXIS: actions latency rate log idle intake; default: all
 """
 import argparse
 import os
@@ -252,7 +252,21 @@ def intake(table, rounds):
                   f"{statistics.median(speeds) / statistics.median(floor):.2f}×")
 
 
-AXES = {"latency": latency, "rate": rate, "log": log, "idle": idle, "intake": intake}
+def actions(table, rounds):
+    """An action that was used before, until the job has it; lines through problem matchers."""
+    for files in (30, 300):
+        all_of = [program("bench_actions", DISK, os.path.join(BIN, "gantry-git"), files, 100)
+                  for _ in range(rounds)]
+        p50, floor = [one["p50_ms"] for one in all_of], [one["floor_ms"] for one in all_of]
+        middle = statistics.median(p50)
+        table.add(f"cached action of {files} files, by sha → the job has it",
+                  f"p50 {show(p50)}, p99 {show([one['p99_ms'] for one in all_of])} ms",
+                  "links " + show(floor, "ms"), f"{middle / statistics.median(floor):.2f}×",
+                  "≤ 5 ms", middle <= 5)
+    table.add("lines past two problem matchers", show([one["lines_per_s"] for one in all_of], "/s"))
+
+
+AXES = {"actions": actions, "latency": latency, "rate": rate, "log": log, "idle": idle, "intake": intake}
 
 
 def main():
