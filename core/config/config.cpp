@@ -12,7 +12,7 @@ namespace {
 
 const std::vector<std::string> kNetworks = {"none", "internet", "host"};
 const std::vector<std::string> kUntrustedNetworks = {"none", "internet"};
-const std::vector<std::string> kOnStop = {"drain", "stop"};
+const std::vector<std::string> kOnStop = {"drain", "stop", "cancel"};
 const std::vector<std::string> kLogLevels = {"error", "warn", "info", "debug"};
 
 bool is_http_url(const std::string& text) {

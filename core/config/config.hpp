@@ -82,7 +82,8 @@ struct Limits {
   std::chrono::minutes timeout{360};        // where a job sets none
 };
 
-enum class OnStop { drain, stop };  // SIGTERM: let running jobs end, or leave them to the runners
+// SIGTERM: let running jobs end, leave them to the runners, or cancel all runs.
+enum class OnStop { drain, stop, cancel };
 enum class Confine { yes, no };
 
 struct Config {

@@ -2,6 +2,7 @@
 #include "core/run/job_plan.hpp"
 
 #include "core/base/text.hpp"
+#include "core/run/selection.hpp"
 #include "core/workflow/matrix.hpp"
 
 #include <algorithm>
@@ -272,8 +273,15 @@ Evaluated<std::vector<CreateLeg>> plan_legs(const Job& job, const expr::Object& 
     diagnostic.kind = "unsupported";
     return tl::unexpected(std::move(diagnostic));
   }
-  const auto strategy = strategy_of(job, {.contexts = contexts});
+  auto strategy = strategy_of(job, {.contexts = contexts});
   if (!strategy) return tl::unexpected(strategy.error());
+  const Value* github = contexts.find("github");
+  const Selection selection = selection_of(github != nullptr ? (*github)["event"] : Value());
+  std::erase_if(strategy->legs, [&](const auto& leg) { return !is_selected(leg, selection); });
+  if (strategy->legs.empty()) {
+    return tl::unexpected(
+        diagnostic_at(job.position, "No leg of the matrix has the values asked for"));
+  }
   std::vector<CreateLeg> legs;
   for (std::size_t i = 0; i < strategy->legs.size(); ++i) {
     auto leg = plan_leg(job, contexts, *strategy, i);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "core/run/plan.hpp"
 
+#include "core/run/selection.hpp"
 #include "core/workflow/glob.hpp"
 
 namespace gantry::core::run {
@@ -38,7 +39,10 @@ std::optional<workflow::DiffRequest> needed_diff(const Event& event,
 std::vector<PlannedWorkflow> plan_event(const Event& event, const std::vector<WorkflowFile>& files,
                                         const std::optional<workflow::Changes>& changes) {
   std::vector<PlannedWorkflow> plans;
+  const Selection selection = selection_of(event.payload);
   for (const WorkflowFile& file : files) {
+    const bool is_asked = file.file == selection.workflow;
+    if (!selection.workflow.empty() && !is_asked) continue;
     PlannedWorkflow planned{.file = file.file,
                             .workflow = file.parsed.workflow,
                             .diagnostics = file.parsed.diagnostics};
@@ -51,8 +55,10 @@ std::vector<PlannedWorkflow> plan_event(const Event& event, const std::vector<Wo
       continue;
     }
     planned.decision = workflow::decide_trigger(*planned.workflow, event, changes);
-    planned.outcome = planned.decision.starts ? PlanOutcome::starts : PlanOutcome::not_started;
+    const bool starts = planned.decision.starts || is_asked;
+    planned.outcome = starts ? PlanOutcome::starts : PlanOutcome::not_started;
     planned.reason = workflow::describe(planned.decision);
+    if (!planned.decision.starts && is_asked) planned.reason = "asked for by name";
     plans.push_back(std::move(planned));
   }
   return plans;

@@ -3,6 +3,7 @@
 
 #include "core/base/text.hpp"
 #include "core/run/job_plan.hpp"
+#include "core/run/selection.hpp"
 
 #include <algorithm>
 
@@ -87,7 +88,8 @@ class RunMachine::State {
 
 RunMachine::State::State(std::shared_ptr<const workflow::Workflow> workflow_in,
                          RunContexts contexts_in)
-    : workflow(std::move(workflow_in)), contexts(std::move(contexts_in)) {
+    : contexts(std::move(contexts_in)) {
+  workflow = select_jobs(std::move(workflow_in), selection_of(contexts.github["event"]));
   for (const Job& job : workflow->jobs) {
     JobState state;
     state.job = &job;

@@ -4,6 +4,8 @@
 
 #include "daemon/cli/api.hpp"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <functional>
 #include <string>
 
@@ -38,6 +40,19 @@ void add_delivery(CLI::App& app, Global& global);  // delivery.cpp
 void add_doctor(CLI::App& app, Global& global);    // doctor.cpp
 void add_hook(CLI::App& app, Global& global);      // hook.cpp
 void add_validate(CLI::App& app, Global& global);  // validate.cpp
+void add_run(CLI::App& app, Global& global);       // run.cpp
+
+// Parts that several commands use.
+// Delivers an event as GitHub would, signed; returns the delivery's GUID.
+std::string deliver(Api& api, const std::string& event, const std::string& body,
+                    const std::string& secret);
+// A delivery once it is processed; as it is after half an hour of waiting.
+nlohmann::json processed_delivery(Api& api, const std::string& guid);
+// Shows a run until it ends; returns it.
+nlohmann::json watch_run(Api& api, const std::string& id);
+// Prints the logs of all jobs of a run until it ends; returns exit_status of it.
+int follow_logs(Api& api, const std::string& run_id);
+void print_failed_logs(Api& api, const nlohmann::json& run);
 
 // One run with its jobs, as `gantry view` shows it; shared with watch.
 std::string render_run(const nlohmann::json& run);

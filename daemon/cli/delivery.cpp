@@ -24,20 +24,14 @@ struct Options {
   bool wait = false, run_ids = false, json = false;
 };
 
-nlohmann::json get(Api& api, const Options& options) {
-  const std::string path = "/api/gantry/v1/deliveries/" + http::percent_encode(options.guid);
-  const auto limit = std::chrono::steady_clock::now() + kLongestWait;
-  for (;;) {
-    auto delivery = api.get(path);
-    const bool waits = options.wait && text(delivery, "state") == "received";
-    if (!waits || std::chrono::steady_clock::now() > limit) return delivery;
-    std::this_thread::sleep_for(kPause);
-  }
+std::string path_of(const std::string& guid) {
+  return "/api/gantry/v1/deliveries/" + http::percent_encode(guid);
 }
 
 int show(const Global& global, const Options& options) {
   Api api(global.connection());
-  const auto delivery = get(api, options);
+  const auto delivery =
+      options.wait ? processed_delivery(api, options.guid) : api.get(path_of(options.guid));
   if (options.json) {
     std::puts(delivery.dump(2).c_str());
     return 0;
@@ -81,6 +75,16 @@ int list(const Global& global, int limit, bool json) {
 }
 
 }  // namespace
+
+nlohmann::json processed_delivery(Api& api, const std::string& guid) {
+  const auto limit = std::chrono::steady_clock::now() + kLongestWait;
+  for (;;) {
+    auto delivery = api.get(path_of(guid));
+    const bool waits = text(delivery, "state") == "received";
+    if (!waits || std::chrono::steady_clock::now() > limit) return delivery;
+    std::this_thread::sleep_for(kPause);
+  }
+}
 
 void add_delivery(CLI::App& app, Global& global) {
   auto options = std::make_shared<Options>();

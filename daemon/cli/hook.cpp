@@ -57,28 +57,31 @@ nlohmann::json payload(const Options& options) {
 
 int run(const Global& global, const Options& options) {
   const std::string secret(core::trim(core::read_file(options.secret_file)));
-  const std::string body = payload(options).dump();
-  const std::string random = core::random_hex(16);
-  const std::string guid = random.substr(0, 8) + "-" + random.substr(8, 4) + "-" +
-                           random.substr(12, 4) + "-" + random.substr(16, 4) + "-" +
-                           random.substr(20, 12);
   Api api(global.connection());
-  const auto answer =
-      api.send_raw("POST", "/webhooks/github", body,
-                   {{"Content-Type", "application/json"},
-                    {"X-GitHub-Event", "push"},
-                    {"X-GitHub-Delivery", guid},
-                    {"X-Hub-Signature-256", proto::github_signature(secret, body)}});
-  if (answer.status >= 300) {
-    throw core::Exception(core::Errc::denied,
-                          "delivering a push of '" + options.repo + "': gantryd answered " +
-                              std::to_string(answer.status) + ": " + answer.body);
-  }
-  std::puts(guid.c_str());
+  std::puts(deliver(api, "push", payload(options).dump(), secret).c_str());
   return 0;
 }
 
 }  // namespace
+
+std::string deliver(Api& api, const std::string& event, const std::string& body,
+                    const std::string& secret) {
+  const std::string random = core::random_hex(16);
+  std::string guid = random.substr(0, 8) + "-" + random.substr(8, 4) + "-" + random.substr(12, 4) +
+                     "-" + random.substr(16, 4) + "-" + random.substr(20, 12);
+  const auto answer =
+      api.send_raw("POST", "/webhooks/github", body,
+                   {{"Content-Type", "application/json"},
+                    {"X-GitHub-Event", event},
+                    {"X-GitHub-Delivery", guid},
+                    {"X-Hub-Signature-256", proto::github_signature(secret, body)}});
+  if (answer.status >= 300) {
+    throw core::Exception(core::Errc::denied,
+                          "delivering the event '" + event + "': gantryd answered " +
+                              std::to_string(answer.status) + ": " + answer.body);
+  }
+  return guid;
+}
 
 void add_hook(CLI::App& app, Global& global) {
   CLI::App* hook = app.add_subcommand("hook", "deliver an event to gantryd yourself");

@@ -96,6 +96,18 @@ int run(const Global& global, const Options& options) {
 
 }  // namespace
 
+int follow_logs(Api& api, const std::string& run_id) {
+  return follow(api, Options(), "/api/gantry/v1/runs/" + run_id + "/log/stream");
+}
+
+void print_failed_logs(Api& api, const nlohmann::json& run) {
+  for (const auto& job : run["jobs"]) {
+    if (text(job, "conclusion") != "failure") continue;
+    print_lines(api.get_text("/api/gantry/v1/jobs/" + text(job, "id") + "/log"),
+                paint(Colour::blue, name_text(job, "name")) + " | ", Options());
+  }
+}
+
 void add_logs(CLI::App& app, Global& global) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("logs", "print the log of a run's jobs");

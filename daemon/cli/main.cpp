@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   app.add_option("--socket", global.socket, "gantryd's Unix socket [GANTRY_SOCKET]");
   app.add_option("--url", global.url, "gantryd's address, http://host:port [GANTRY_URL]");
   app.add_option("--token-file", global.token_file, "file with an API token [GANTRY_TOKEN]");
+  add_run(app, global);
   add_runs(app, global);
   add_view(app, global);
   add_logs(app, global);

@@ -56,9 +56,17 @@ class Changes {
 
 int run(const Global& global, const Options& options) {
   Api api(global.connection());
+  const nlohmann::json last = watch_run(api, options.id);
+  std::printf("run %s: %s\n", options.id.c_str(), text(last, "conclusion").c_str());
+  return options.exit_status ? exit_status(last) : 0;
+}
+
+}  // namespace
+
+nlohmann::json watch_run(Api& api, const std::string& id) {
   Screen screen;
   Changes changes;
-  nlohmann::json last = api.get("/api/gantry/v1/runs/" + options.id);
+  nlohmann::json last = api.get("/api/gantry/v1/runs/" + id);
   const auto show = [&] {
     if (stdout_is_terminal()) {
       screen.draw(render_run(last));
@@ -67,21 +75,17 @@ int run(const Global& global, const Options& options) {
     }
   };
   show();
-  const bool whole =
-      api.follow("/api/gantry/v1/runs/" + options.id + "/events",
-                 [&](std::string_view, std::string_view data) {
-                   auto item = nlohmann::json::parse(data, nullptr, false);
-                   if (!item.is_object()) return Api::Go::on;
-                   last = std::move(item);
-                   show();
-                   return text(last, "status") == "completed" ? Api::Go::stop : Api::Go::on;
-                 });
+  const bool whole = api.follow(
+      "/api/gantry/v1/runs/" + id + "/events", [&](std::string_view, std::string_view data) {
+        auto item = nlohmann::json::parse(data, nullptr, false);
+        if (!item.is_object()) return Api::Go::on;
+        last = std::move(item);
+        show();
+        return text(last, "status") == "completed" ? Api::Go::stop : Api::Go::on;
+      });
   if (!whole) throw core::Exception(core::Errc::unavailable, "watching the run: gantryd went away");
-  std::printf("run %s: %s\n", options.id.c_str(), text(last, "conclusion").c_str());
-  return options.exit_status ? exit_status(last) : 0;
+  return last;
 }
-
-}  // namespace
 
 void add_watch(CLI::App& app, Global& global) {
   auto options = std::make_shared<Options>();

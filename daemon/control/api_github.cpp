@@ -352,6 +352,10 @@ async::Task<Response> Api::dispatch(Request& request) {
   wanted.actor = actor_of(request);
   const json inputs = body.value("inputs", json::object());
   wanted.inputs = core::or_throw(core::expr::parse_json(inputs.dump()), "reading the inputs");
+  if (body.contains("gantry")) {
+    wanted.selection =
+        core::or_throw(core::expr::parse_json(body["gantry"].dump()), "reading 'gantry'");
+  }
   const core::RunId id = co_await intake_.dispatch(std::move(wanted));
   if (!body.value("return_run_details", false)) {
     Response response;

@@ -212,11 +212,15 @@ async::Task<> App::watch_signals() {
       reload();
       continue;
     }
-    const bool drains = settings_.get()->config.on_stop == core::config::OnStop::drain;
+    const core::config::OnStop how = settings_.get()->config.on_stop;
     // The second signal does not wait for jobs.
-    if (stopping_ || !drains) break;
+    if (stopping_ && how == core::config::OnStop::cancel) supervisor_.kill_all();
+    if (stopping_ || how == core::config::OnStop::stop) break;
     stopping_ = true;
     core::log::info("draining", {{"running", conductor_.running_jobs()}});
+    if (how == core::config::OnStop::cancel) {
+      tasks_.spawn("cancelling all runs", conductor_.cancel_all("gantryd is stopping"));
+    }
     notifier_.stopping("waiting for running jobs");
     tasks_.spawn("draining", drain());
   }

@@ -405,6 +405,15 @@ async::Task<> Conductor::cancel(core::RunId id, std::string reason) {
   tick();
 }
 
+async::Task<> Conductor::cancel_all(std::string reason) {
+  std::vector<core::RunId> ids;
+  for (const auto& [id, run] : runs_)
+    ids.push_back(id);
+  for (const core::RunId id : ids) {
+    if (runs_.contains(id)) co_await cancel(id, reason);
+  }
+}
+
 async::Task<> Conductor::cancel_now(RunPointer run, std::string reason) {
   if (!run->cancel_reason.empty()) co_return;
   run->cancel_reason = reason;

@@ -72,6 +72,7 @@ class Conductor {
                          std::string actor);
   // Durable when it returns. Throws Errc::conflict when the run is completed already.
   async::Task<> cancel(core::RunId run, std::string reason);
+  async::Task<> cancel_all(std::string reason);
 
   // From the supervisor.
   std::shared_ptr<ActiveJob> find_job(core::JobId job) const;

@@ -32,6 +32,7 @@ class Intake {
     storage::Repository repo;
     std::string workflow_path, ref, actor;
     core::expr::Value inputs;
+    core::expr::Value selection;  // core/run/selection.hpp; null: the whole workflow
   };
   async::Task<core::RunId> dispatch(Dispatch wanted);
 

@@ -233,6 +233,11 @@ async::Task<core::RunId> Intake::dispatch(Dispatch wanted) {
   Event event = core::workflow::dispatch_event(event_repo, actor, full_ref, commit.sha,
                                                *file->parsed.workflow, inputs);
   event.head_commit_message = commit.message;
+  if (!wanted.selection.is_null()) {
+    core::expr::Object payload = event.payload.object();
+    payload.set("gantry", wanted.selection);
+    event.payload = std::move(payload);
+  }
   core::run::PlannedWorkflow planned;
   planned.file = file->file;
   planned.outcome = core::run::PlanOutcome::starts;

@@ -227,8 +227,7 @@ async::Task<> Supervisor::end_overdue() {
       }
       if (now < runner->patience_ends || runner->ended) continue;
       core::log::error("runner does not end, killing it", {{"job", runner->job->id.value}});
-      const int pidfd = runner->child ? runner->child.pidfd() : runner->pidfd.get();
-      ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);
+      runner->kill();
       runner->patience_ends = now + kCancelPatience;
     }
   }
@@ -238,6 +237,12 @@ std::chrono::steady_clock::time_point Supervisor::patience_for(const ActiveJob& 
   const auto timeout = std::chrono::ceil<std::chrono::minutes>(
       job.plan.timeout.value_or(conductor_.settings()->config.limits.timeout));
   return std::chrono::steady_clock::now() + timeout + kCancelPatience;
+}
+
+void Supervisor::kill_all() {
+  for (const auto& [hash, runner] : by_token_hash_) {
+    if (!runner->ended) runner->kill();
+  }
 }
 
 void Supervisor::release_all() {

@@ -37,6 +37,8 @@ class Supervisor final : public JobStarter {
   void warm_up();
   // Kills runners that outlive their job's time: a job may find a way to keep its runner busy.
   async::Task<> end_overdue();
+  // Kills all runners, and with them their jobs' sandboxes.
+  void kill_all();
   // Lets go of all runners: they go on without us.
   void release_all();
 

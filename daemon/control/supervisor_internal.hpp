@@ -5,6 +5,10 @@
 #include "daemon/control/supervisor.hpp"
 #include "proto/github_signature.hpp"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
 #include <string>
 #include <string_view>
 
@@ -18,6 +22,10 @@ inline std::string token_hash(std::string_view token) {
 struct Supervisor::Runner {
   Runner(const async::asio::any_io_executor& executor, std::shared_ptr<ActiveJob> its_job)
       : job(std::move(its_job)), stored(executor) {}
+
+  void kill() const {
+    ::syscall(SYS_pidfd_send_signal, child ? child.pidfd() : pidfd.get(), SIGKILL, nullptr, 0);
+  }
 
   std::shared_ptr<ActiveJob> job;
   std::string hash;
