@@ -3,7 +3,11 @@
 
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
+#include "core/base/log.hpp"
 #include "core/base/text.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -16,6 +20,7 @@ using core::Errc;
 using core::Exception;
 
 constexpr std::chrono::minutes kFetchLimit{10};
+constexpr std::chrono::hours kKept{24 * 30};
 constexpr std::size_t kShaLength = 40;
 
 bool is_hex(std::string_view text) {
@@ -54,8 +59,18 @@ std::optional<StoredAction> stored_tree(const fs::path& place, const std::string
   StoredAction stored;
   stored.sha = core::to_lower(sha);
   stored.tree = place / "trees" / stored.sha;
-  if (!fs::is_directory(stored.tree)) return std::nullopt;
+  if (::utimensat(AT_FDCWD, stored.tree.c_str(), nullptr, 0) != 0) return std::nullopt;
   return stored;
+}
+
+// Trees that nobody has used for long. Jobs that show one hold its files by links of their own.
+void remove_unused(const fs::path& trees) {
+  for (const auto& entry : fs::directory_iterator(trees)) {
+    if (fs::file_time_type::clock::now() - entry.last_write_time() < kKept) continue;
+    if (const auto left = core::remove_tree(entry.path())) {
+      core::log::warn("an unused action stays", {{"why", *left}});
+    }
+  }
 }
 
 // The commit a branch or tag was found at, if it was asked for within `age`.
@@ -177,6 +192,7 @@ StoredAction ActionStore::fetch(const std::string& source, const std::string& re
   stored.sha = sha;
   stored.tree = place / "trees" / sha;
   keep_tree(client, sha, making, stored.tree);
+  remove_unused(place / "trees");
   if (!is_sha(ref)) core::write_file_atomic(place / "refs" / file_name(ref), sha);
   return stored;
 }

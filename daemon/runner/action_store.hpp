@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Actions of other repositories, kept by commit so that a job gets one without asking anybody:
 //   <folder>/<source>/<owner>/<name>/mirror        bare mirror, fetched by gantry-git
-//                                   trees/<sha>    files of a commit, never changed
+//                                   trees/<sha>    files of a commit, never changed; its time =
+//                                                  last used, gone a month later at the next fetch
 //                                   refs/<ref>     commit of a branch or tag; its time = last asked
 // Shared by all runners of a machine. All functions block and throw core::Exception.
 #pragma once

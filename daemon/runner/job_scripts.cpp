@@ -144,8 +144,8 @@ Conclusion Job::conclude(Step& step, const ProcessEnd& end, std::uint64_t oom_ki
   }
   if (end.status->success()) return Conclusion::success;
   std::string message;
-  // What made a JavaScript action fail it has said itself.
-  const bool is_silent = step.use != nullptr;
+  // What made a JavaScript action fail it has said itself, as a rule.
+  const bool is_silent = step.use != nullptr && step.commands->has_said_error();
   if (end.status->kind == os::ExitStatus::Kind::exited && is_silent) {
     log_.say("Process completed with exit code " + std::to_string(end.status->value) + ".");
   } else if (end.status->kind == os::ExitStatus::Kind::exited) {

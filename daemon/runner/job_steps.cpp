@@ -142,6 +142,8 @@ async::Task<Conclusion> Job::carry_out(Step& step) {
   core::Result<bool> runs(false);
   const auto prepare_it = [&] { return prepare(step); };
   if (!gave_up_) runs = co_await hashes_.aside(runtime_.pool(), prepare_it);
+  // What a composite action's own steps say of it does not keep a cancelled one going.
+  if (runs && *runs && cancelled_ && !is_outermost) runs = goes_on(step);
   if (runs && !*runs) {
     note_step(step, Conclusion::skipped, Conclusion::skipped);
     if (is_outermost) finish(step, Conclusion::skipped, Conclusion::skipped);

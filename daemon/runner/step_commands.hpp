@@ -63,6 +63,9 @@ class StepCommands {
   const core::expr::Object& outputs() const { return outputs_; }
   void set_output(const std::string& name, std::string value);
   const std::shared_ptr<AnnotationCounts>& counts() const { return config_.counts; }
+  bool has_said_error() const {
+    return (*config_.counts)[static_cast<std::size_t>(proto::AnnotationLevel::error)] > 0;
+  }
 
  private:
   bool carry_out(const core::run::Command& command, std::string_view line);
