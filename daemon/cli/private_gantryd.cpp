@@ -40,6 +40,25 @@ std::string quoted(const std::string& text) {
   return nlohmann::json(text).dump();
 }
 
+// Where actions come from, and the node of the user's own PATH where jobs would not see it.
+std::string actions_section(const PrivateSettings& settings) {
+  std::string section;
+  if (!settings.action_sources.empty()) {
+    std::vector<std::string> sources;
+    for (const std::string& source : settings.action_sources) {
+      const bool is_url = source.find("://") != std::string::npos;
+      sources.push_back(quoted(is_url ? source : fs::absolute(source).string()));
+    }
+    section += "sources: [" + core::join(sources, ", ") + "]";
+  }
+  const std::string node = os::find_program("node");
+  if (!node.empty() && !node.starts_with("/usr/") && !node.starts_with("/bin/")) {
+    section += (section.empty() ? "" : ", ") + std::string("node: {node: ") +
+               quoted(fs::canonical(node).string()) + "}";
+  }
+  return "\nactions: {" + section + "}";
+}
+
 }  // namespace
 
 PrivateGantryd::PrivateGantryd(const PrivateSettings& settings) : folder_(settings.folder) {
@@ -92,6 +111,7 @@ void PrivateGantryd::write_config(const PrivateSettings& settings) {
   config += "\nvars_file: " + keep("vars", settings.vars);
   config += "\nlabels: [{names: [ubuntu-latest, ubuntu-24.04, ubuntu-22.04, self-hosted, linux]";
   config += ", network: " + settings.network + ", untrusted_network: none}]";
+  config += actions_section(settings);
   config += "\nlimits: {jobs: " + std::to_string(settings.jobs) + "}\non_stop: cancel\n";
   static_cast<void>(keep("gantry.yaml", config));
 }

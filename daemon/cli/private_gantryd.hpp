@@ -9,16 +9,18 @@
 #include <csignal>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace gantry::daemon::cli {
 
 struct PrivateSettings {
-  std::filesystem::path folder;      // everything is kept here
-  std::filesystem::path repository;  // the bare repository that is cloned
-  std::string name;                  // owner/name
-  std::string secrets, vars;         // contents of such files, may be empty
-  std::string network = "internet";  // none, internet, host
-  int jobs = 0;                      // at once; 0: as many as there are CPUs
+  std::filesystem::path folder;             // everything is kept here
+  std::filesystem::path repository;         // the bare repository that is cloned
+  std::string name;                         // owner/name
+  std::string secrets, vars;                // contents of such files, may be empty
+  std::string network = "internet";         // none, internet, host
+  std::vector<std::string> action_sources;  // empty: the config's default
+  int jobs = 0;                             // at once; 0: as many as there are CPUs
 };
 
 class PrivateGantryd {

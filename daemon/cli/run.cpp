@@ -40,7 +40,7 @@ constexpr int kInterrupted = 130;
 
 struct Options {
   std::string target, event, payload_file, secret_file, var_file, network = "internet";
-  std::vector<std::string> matrix, inputs;
+  std::vector<std::string> matrix, inputs, action_sources;
   int jobs = 0;
   bool watch = false, list = false;
 };
@@ -249,6 +249,7 @@ class LocalRun {
     settings.secrets = text_of(options_.secret_file);
     settings.vars = text_of(options_.var_file);
     settings.network = options_.network;
+    settings.action_sources = options_.action_sources;
     settings.jobs = options_.jobs;
     gantryd_.emplace(settings);
     listen_for_signals();
@@ -379,6 +380,8 @@ void add_run(CLI::App& app, Global& global) {
       ->check(CLI::ExistingFile);
   command->add_option("--var-file", options->var_file, "variables, NAME=value lines")
       ->check(CLI::ExistingFile);
+  command->add_option("--actions", options->action_sources,
+                      "address or folder that actions come from, + /owner/name; several times");
   command->add_option("--network", options->network, "of the jobs")
       ->check(CLI::IsMember({"none", "internet", "host"}));
   command->add_option("-j,--jobs", options->jobs, "jobs at once (default: as many as CPUs)")

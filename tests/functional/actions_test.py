@@ -172,6 +172,26 @@ jobs:
                       "allows only tests/*", log)
         self.assertNotIn("\nnever", log)
 
+    def test_jobs_that_start_at_once_share_one_fetch_of_a_new_action(self):
+        self.action("tests/new", {"action.yml": "runs:\n  using: composite\n  steps:\n"
+                                  "    - {run: echo here it is, shell: bash}\n"})
+        run = self.play("""
+on: push
+jobs:
+  a:
+    runs-on: ubuntu-latest
+    strategy: {matrix: {n: [1, 2, 3, 4]}}
+    steps: [{uses: tests/new@v1}, {uses: tests/new@main}]
+""")
+        self.assertEqual(set(self.conclusions(run).values()), {"success"})
+        for job in run["jobs"]:
+            self.assert_logged(job, "here it is")
+        place = [path for path, _, _ in os.walk(os.path.join(self.folder, "state/actions"))
+                 if path.endswith("tests/new")]
+        self.assertEqual(len(place), 1)
+        self.assertEqual(len(os.listdir(os.path.join(place[0], "trees"))), 1)
+        self.assertEqual(sorted(os.listdir(place[0])), ["mirror", "refs", "trees"])
+
     def test_a_tag_that_moves_is_followed_and_a_source_that_is_gone_is_said(self):
         def say(word):
             return {"action.yml": "runs:\n  using: composite\n  steps:\n"

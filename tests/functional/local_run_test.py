@@ -65,6 +65,28 @@ class LocalRun(unittest.TestCase):
             out = process.communicate(timeout=120)[0]
         return process.returncode, out
 
+    def test_actions_come_from_the_work_tree_and_from_a_folder_of_repositories(self):
+        manifest = ("runs:\n  using: composite\n  steps:\n"
+                    "    - {{shell: bash, run: echo it is {}}}\n")
+        greeter = Repo(os.path.join(self.folder, "sources/some/greeter"), "some/greeter")
+        greeter.commit({"action.yml": manifest.format("theirs")})
+        greeter.git("tag", "v1")
+        self.write("mine/action.yml", manifest.format("mine"))
+        self.write(".github/workflows/act.yml", """
+on: push
+jobs:
+  one:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: ./mine
+      - uses: some/greeter@v1
+""")
+        code, out = self.run_it("act.yml", "--actions", os.path.join(self.folder, "sources"))
+        self.assertEqual(code, 0, out)
+        self.assertIn("it is mine", out)
+        self.assertIn("it is theirs", out)
+
     def test_a_job_runs_with_what_it_needs_on_the_files_as_they_are(self):
         self.write("file.txt", "changed\n")
         self.write("new.txt", "")
