@@ -20,6 +20,11 @@ if [ "$(id -u)" -eq 0 ]; then
   state=${GANTRY_QUICKSTART_STATE:-/var/lib/gantry-quickstart}
   install -d -m 0700 -o "$user" -g "$user" "$state"
   as() { runuser -u "$user" -- env HOME="$state" "$@"; }
+  # systemd gives gantryd control groups of its own, so that jobs have limits.
+  service() {
+    systemd-run --quiet --collect --property=User="$user" --property=Delegate=yes \
+      --property=KillMode=process --setenv=HOME="$state" "$@"
+  }
 else
   state=${GANTRY_QUICKSTART_STATE:-${XDG_STATE_HOME:-$HOME/.local/state}/gantry-quickstart}
   mkdir -p -m 0700 "$state"
@@ -76,7 +81,14 @@ done
 gantry() { as "$state/bin/gantry" --socket "$socket" "$@"; }
 
 say "what this machine can do"
-gantry doctor --state "$state" || die "this machine cannot run jobs yet; mend what is marked X above"
+managed=
+[ "$(id -u)" -ne 0 ] || [ ! -d /run/systemd/system ] || managed=yes
+if [ -n "$managed" ]; then
+  doctor() { service --pipe --wait "$state/bin/gantry" doctor "$@"; }
+else
+  doctor() { gantry doctor "$@"; }
+fi
+doctor --state "$state" || die "this machine cannot run jobs yet; mend what is marked X above"
 
 if [ -d "$source" ]; then
   source=$(cd "$source" && pwd)
@@ -145,7 +157,12 @@ running() { [ -S "$socket" ] && curl -sf --unix-socket "$socket" http://gantry/h
 if [ -n "$changed" ] || ! running; then
   stop_daemon
   say "starting gantryd on 127.0.0.1:$port, state in $state"
-  as setsid --fork "$state/bin/gantryd" --config "$config" < /dev/null > "$state/gantryd.log" 2>&1
+  if [ -n "$managed" ]; then
+    service --property=StandardOutput=null \
+      --property=StandardError="truncate:$state/gantryd.log" "$state/bin/gantryd" --config "$config"
+  else
+    as setsid --fork "$state/bin/gantryd" --config "$config" < /dev/null > "$state/gantryd.log" 2>&1
+  fi
   for _ in $(seq 100); do running && break; sleep 0.1; done
   running || { cat "$state/gantryd.log"; die "gantryd did not start"; }
   pgrep -f "^$state/bin/gantryd --config" | head -n 1 > "$pid_file"
