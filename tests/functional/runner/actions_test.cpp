@@ -416,6 +416,42 @@ runs: {using: composite, steps: [{shell: bash, run: "$GITHUB_ACTION_PATH/m.sh"}]
   CHECK(pinned.completed().conclusion == Conclusion::failure);  // that commit was never fetched
 }
 
+TEST_CASE("actions: pre-if and post-if decide; a time-out ends an action in a composite one") {
+  if (!has_node()) return;
+  RunnerJob job(R"js(
+    {"uses": "some/picky@v1"},
+    {"uses": "some/slow@v1", "timeout-minutes": 0.01, "continue-on-error": true},
+    {"run": "exit 1"},
+    {"uses": "some/silent@v1", "if": "always()"}
+  )js");
+  add_action(job, "some/picky",
+             {{"action.yml",
+               "runs: {using: node16, pre: p.js, pre-if: runner.os == 'Windows', main: m.js, "
+               "post: p.js, post-if: success()}"},
+              {"m.js", "console.log('picky main')"},
+              {"p.js", "console.log('picky pre or post')"}});
+  add_action(job, "some/slow",
+             {{"action.yml",
+               "runs: {using: composite, steps: [{uses: some/sleeps@v1}, {run: sleep 9; echo slow "
+               "went on, shell: bash, if: always()}]}"}});
+  add_action(job, "some/sleeps",
+             {{"action.yml", "runs: {using: node20, main: m.js, post: p.js}"},
+              {"m.js", "setTimeout(() => {}, 60000)"},
+              {"p.js", "console.log('slow post')"}});
+  add_action(job, "some/silent", {{"action.yml", "runs: {using: node20, main: missing.js}"}});
+  CHECK(job.finish() == 0);
+  CAPTURE(job.log_text());
+  CHECK(lines_with(job.log_text(), {"picky", "slow"}) == "picky main\nslow post\n");
+  CHECK(job.step(2).conclusion == Conclusion::skipped);  // pre
+  CHECK(job.step(4).outcome == Conclusion::failure);
+  CHECK(job.step(4).conclusion == Conclusion::success);
+  const auto said = job.annotations();
+  REQUIRE(said.size() >= 3);
+  CHECK(said[0].message == "The action 'Run some/slow@v1' has timed out after 0.01 minutes.");
+  CHECK(said.back().message == "Process completed with exit code 1.");
+  CHECK(said.back().step == 6);
+}
+
 TEST_CASE("actions: problem matchers turn output into annotations, with files of the repository") {
   const std::string matcher =
       R"({"problemMatcher": [{"owner": "cc", "pattern": [{"regexp": "^(.+):(\\d+): (warning|error): (.*)$",
