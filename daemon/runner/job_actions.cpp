@@ -9,6 +9,7 @@
 #include "daemon/runner/link_tree.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace gantry::daemon::runner {
 namespace {
@@ -83,7 +84,11 @@ bool has_post(const ActionUse& use) {
 
 async::Task<> Job::fetch_actions() {
   const std::vector<ActionProblem> problems = co_await get_actions(definition_->steps);
+  int annotated = 0;
   for (const ActionProblem& problem : problems) {
+    log_.say("##[error]" + message_.workflow_file + ':' +
+             std::to_string(problem.uses.position.line) + ": " + problem.message);
+    if (++annotated > kAnnotationsPerLevel) continue;
     proto::JobAnnotation annotation;
     annotation.level = AnnotationLevel::error;
     annotation.step = 1;
@@ -91,8 +96,6 @@ async::Task<> Job::fetch_actions() {
     annotation.line = problem.uses.position.line;
     annotation.column = problem.uses.position.column;
     annotation.message = core::cut_utf8(log_.masker().mask(problem.message), kAnnotationCharacters);
-    log_.say("##[error]" + message_.workflow_file + ':' +
-             std::to_string(problem.uses.position.line) + ": " + problem.message);
     annotation.log_line = log_.lines();
     link_.report(std::move(annotation));
   }
