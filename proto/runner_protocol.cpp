@@ -157,36 +157,7 @@ void write_contexts(const JobMessage& message, Object& object) {
   object.set("trust", kTrust[static_cast<std::size_t>(message.trust)]);
 }
 
-}  // namespace
-
-std::string encode(const RunnerStart& start) {
-  Object object;
-  object.set("protocol", start.protocol);
-  object.set("socket", start.socket);
-  object.set("token", start.token);
-  object.set("job", start.job.value);
-  object.set("folder", start.folder);
-  return core::expr::to_json(Value(std::move(object)));
-}
-
-core::Result<RunnerStart> decode_runner_start(std::string_view json) {
-  TRY(const Value value, core::expr::parse_json(json));
-  JsonFields fields(value, "runner's start line");
-  if (auto version = check_protocol(fields, "runner's start line", kRunnerProtocol); !version) {
-    return core::fail(version.error());
-  }
-  RunnerStart start;
-  start.socket = fields.text("socket");
-  start.token = fields.text("token");
-  start.job.value = fields.integer("job");
-  start.folder = fields.text("folder");
-  if (start.socket.empty()) fields.wrong("socket", "the path of gantryd's socket");
-  if (start.folder.empty()) fields.wrong("folder", "the job's folder");
-  if (fields.error()) return core::fail(*fields.error());
-  return start;
-}
-
-std::string encode(const JobMessage& message) {
+Value message_value(const JobMessage& message) {
   Object object;
   object.set("protocol", message.protocol);
   object.set("run", message.run.value);
@@ -208,11 +179,10 @@ std::string encode(const JobMessage& message) {
   object.set("repository", repository_value(message.repository));
   object.set("actions", actions_value(message.actions));
   object.set("confine_git", kConfine[static_cast<std::size_t>(message.confine_git)]);
-  return core::expr::to_json(Value(std::move(object)));
+  return Value(std::move(object));
 }
 
-core::Result<JobMessage> decode_job_message(std::string_view json) {
-  TRY(const Value value, core::expr::parse_json(json));
+core::Result<JobMessage> message_from(const Value& value) {
   JsonFields fields(value, "job message");
   if (auto version = check_protocol(fields, "job message", kRunnerProtocol); !version) {
     return core::fail(version.error());
@@ -233,6 +203,82 @@ core::Result<JobMessage> decode_job_message(std::string_view json) {
     if (part->error()) return core::fail(*part->error());
   }
   return message;
+}
+
+constexpr std::string_view kPrepareBegins = R"({"prepare":)";
+
+}  // namespace
+
+std::string encode(const RunnerPrepare& prepare) {
+  Object object;
+  object.set("prepare", true);  // first: it tells the line's kind
+  object.set("protocol", prepare.protocol);
+  object.set("folder", prepare.folder);
+  object.set("sandbox", sandbox_value(prepare.sandbox));
+  object.set("agent_binary", prepare.agent_binary);
+  return core::expr::to_json(Value(std::move(object)));
+}
+
+bool is_runner_prepare(std::string_view json) {
+  return json.starts_with(kPrepareBegins);
+}
+
+core::Result<RunnerPrepare> decode_runner_prepare(std::string_view json) {
+  TRY(const Value value, core::expr::parse_json(json));
+  JsonFields fields(value, "runner's first line");
+  if (auto version = check_protocol(fields, "runner's first line", kRunnerProtocol); !version) {
+    return core::fail(version.error());
+  }
+  JsonFields sandbox(fields.value("sandbox"), "sandbox of the runner's first line");
+  RunnerPrepare prepare;
+  prepare.folder = fields.text("folder");
+  prepare.sandbox = sandbox_from(sandbox);
+  prepare.agent_binary = fields.text("agent_binary");
+  if (prepare.folder.empty()) fields.wrong("folder", "the job's folder");
+  for (const JsonFields* part : {&fields, &sandbox}) {
+    if (part->error()) return core::fail(*part->error());
+  }
+  return prepare;
+}
+
+std::string encode(const RunnerStart& start) {
+  Object object;
+  object.set("protocol", start.protocol);
+  object.set("socket", start.socket);
+  object.set("token", start.token);
+  object.set("job", start.job.value);
+  object.set("folder", start.folder);
+  if (start.message) object.set("message", message_value(*start.message));
+  return core::expr::to_json(Value(std::move(object)));
+}
+
+core::Result<RunnerStart> decode_runner_start(std::string_view json) {
+  TRY(const Value value, core::expr::parse_json(json));
+  JsonFields fields(value, "runner's start line");
+  if (auto version = check_protocol(fields, "runner's start line", kRunnerProtocol); !version) {
+    return core::fail(version.error());
+  }
+  RunnerStart start;
+  start.socket = fields.text("socket");
+  start.token = fields.text("token");
+  start.job.value = fields.integer("job");
+  start.folder = fields.text("folder");
+  if (start.socket.empty()) fields.wrong("socket", "the path of gantryd's socket");
+  if (start.folder.empty()) fields.wrong("folder", "the job's folder");
+  if (fields.error()) return core::fail(*fields.error());
+  if (const Value& message = fields.value("message"); !message.is_null()) {
+    TRY(start.message, message_from(message));
+  }
+  return start;
+}
+
+std::string encode(const JobMessage& message) {
+  return core::expr::to_json(message_value(message));
+}
+
+core::Result<JobMessage> decode_job_message(std::string_view json) {
+  TRY(const Value value, core::expr::parse_json(json));
+  return message_from(value);
 }
 
 }  // namespace gantry::proto

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What gantryd tells a gantry-runner: how to start, and the one job it runs. HTTP/1.1 over the
-// socket, `Authorization: Bearer <one-job token>`:
-//   GET  /runner/v1/job      the job message
+// What gantryd tells a gantry-runner: how to start, and the one job it runs. On the runner's stdin
+// one or two lines, then HTTP/1.1 over the socket, `Authorization: Bearer <one-job token>`:
+//   GET  /runner/v1/job      the job message, where the start line has none
 //   POST /runner/v1/events   ndjson of events (proto/runner_events.hpp), answered by an
 //   acknowledgement GET  /runner/v1/control  waits at most 30 s for an acknowledgement that asks
 //   for something
@@ -17,6 +17,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,18 +29,6 @@ inline constexpr std::string_view kRunnerJobPath = "/runner/v1/job";
 inline constexpr std::string_view kRunnerEventsPath = "/runner/v1/events";
 inline constexpr std::string_view kRunnerControlPath = "/runner/v1/control";
 inline constexpr std::chrono::seconds kRunnerControlWait{30};
-
-// The one line on the runner's stdin. A runner started ahead of need waits for it; end of file
-// instead of a line makes it exit 0. `folder` exists, mode 0700; the runner holds a lock (flock) on
-// <folder>/lock and its pid in <folder>/runner.pid for as long as it lives, and keeps its events in
-// <folder>/events.ndjson.
-struct RunnerStart {
-  int protocol = kRunnerProtocol;
-  std::string socket;  // path of gantryd's Unix socket
-  std::string token;
-  core::JobId job;
-  std::string folder;
-};
 
 enum class Trust { trusted, untrusted };
 
@@ -91,7 +80,7 @@ struct JobMessage {
   std::string job_key;   // id in the workflow file
   std::string job_name;  // as shown, matrix values included
   std::string workflow_file;
-  std::string workflow_text;  // whole; the runner reads it with the same parser
+  std::string workflow_text;  // of this job at least; the runner reads it with the same parser
   // Contexts. `github` has no token, job, workspace or files of the runner: the runner adds them.
   core::expr::Value github, needs, inputs, strategy, matrix;
   NamedValues vars, secrets;
@@ -110,8 +99,32 @@ struct JobMessage {
   core::Timestamp created_at{};
 };
 
+// The first line on the stdin of a runner started ahead of need: what it can make ready before it
+// knows its job.
+struct RunnerPrepare {
+  int protocol = kRunnerProtocol;
+  std::string folder;
+  JobSandbox sandbox;  // as the next job is likely to want it
+  std::string agent_binary;
+};
+
+// The line that gives a runner its job; end of file instead makes it exit 0. `folder` (the same in
+// both lines) exists, mode 0700; the runner holds a lock (flock) on <folder>/lock and its pid in
+// <folder>/runner.pid for as long as it lives, and keeps its events in <folder>/events.ndjson.
+struct RunnerStart {
+  int protocol = kRunnerProtocol;
+  std::string socket;  // path of gantryd's Unix socket
+  std::string token;
+  core::JobId job;
+  std::string folder;
+  std::optional<JobMessage> message;  // nothing: too big for a pipe, to be fetched
+};
+
 // JSON, one line without its end. Decoding checks every field's type; a missing one is its default,
 // an unknown one is ignored, a protocol version other than ours is refused with both named.
+std::string encode(const RunnerPrepare& prepare);
+bool is_runner_prepare(std::string_view json);  // or a start line
+core::Result<RunnerPrepare> decode_runner_prepare(std::string_view json);
 std::string encode(const RunnerStart& start);
 core::Result<RunnerStart> decode_runner_start(std::string_view json);
 std::string encode(const JobMessage& message);

@@ -26,6 +26,9 @@ fs::path Layout::trees(core::RepoId repo) const {
 fs::path Layout::job(core::JobId job) const {
   return jobs() / name(job.value);
 }
+fs::path Layout::job_token(core::JobId id) const {
+  return job(id) / "token";
+}
 fs::path Layout::log_folder(core::JobId job) const {
   return state_ / "logs" / name(job.value / kLogsPerFolder);
 }
@@ -40,7 +43,8 @@ fs::path Layout::log_compressed(core::JobId job) const {
 }
 
 void Layout::create() const {
-  for (const char* folder : {"", "mirrors", "trees", "actions", "jobs", "logs", "run"}) {
+  for (const char* folder :
+       {"", "mirrors", "trees", "actions", "runners", "jobs", "logs", "run"}) {
     const fs::path path = state_ / folder;
     std::error_code error;
     fs::create_directories(path, error);

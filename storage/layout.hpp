@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 //   mirrors/<repo id>.git           bare mirror of a repository
 //   trees/<repo id>/<sha>-<depth>/  a commit's tree, made once, copied to each job
 //   actions/<source>/<owner>/<name>/  actions of other repositories; see runner/action_store
-//   jobs/<job id>/                  one job while it runs; see JobPaths
+//   runners/<name>/                 of one runner, also while it waits for a job; see RunnerStart
+//   jobs/<job id>                   a link to the folder of the job's runner, while it runs
 //   logs/<job id / 1000>/<job id>.log[.zst], .idx   finished and running logs
 //   run/                            sockets, pid files
 class Layout {
@@ -28,6 +29,8 @@ class Layout {
   fs::path actions() const { return state_ / "actions"; }
   fs::path jobs() const { return state_ / "jobs"; }
   fs::path job(core::JobId job) const;
+  fs::path job_token(core::JobId job) const;  // hash of its runner's token
+  fs::path runners() const { return state_ / "runners"; }
   fs::path log_folder(core::JobId job) const;
   fs::path log(core::JobId job) const;             // running: plain text
   fs::path log_index(core::JobId job) const;       // running and finished

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -111,17 +112,19 @@ Escape escape_of(std::string_view text) {
 }
 
 void write_string(std::string& out, std::string_view text) {
+  const auto is_plain = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte != '"' && byte != '\\' && byte != 0xC2 && byte != 0xE2;
+  };
   out += '"';
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const bool plain = byte >= 0x20 && byte != '"' && byte != '\\' && byte != 0xC2 && byte != 0xE2;
-    const Escape escape = plain ? Escape{} : escape_of(text.substr(i));
-    if (escape.text.empty()) {
-      out += text[i];
-    } else {
-      out += escape.text;
-    }
-    i += escape.bytes;
+  while (!text.empty()) {
+    const auto end = std::find_if_not(text.begin(), text.end(), is_plain);
+    out.append(text.begin(), end);
+    text.remove_prefix(static_cast<std::size_t>(end - text.begin()));
+    if (text.empty()) break;
+    const Escape escape = escape_of(text);
+    out += escape.text.empty() ? text.substr(0, 1) : std::string_view(escape.text);
+    text.remove_prefix(escape.bytes);
   }
   out += '"';
 }

@@ -25,6 +25,7 @@ struct SandboxLimits {
   std::uint64_t memory_bytes = 0;  // 0: no limit
   std::uint32_t pids = 0;
   std::uint32_t cpu_percent = 0;  // 100 is one whole CPU
+  bool operator==(const SandboxLimits&) const = default;
 };
 
 enum class NestedNamespaces { forbidden, allowed };
@@ -38,6 +39,7 @@ struct SandboxSpec {
   Network network = Network::none;
   SandboxLimits limits;
   NestedNamespaces nested = NestedNamespaces::forbidden;
+  bool operator==(const SandboxSpec&) const = default;
 };
 
 // The parts of a host that the default root shows to jobs. Only what exists.

@@ -34,14 +34,26 @@ void tidy(Diagnostics& diagnostics) {
 
 namespace {
 
-// The workflow also where there are errors.
-ParsedWorkflow read_workflow(std::string_view file, std::string_view text) {
+void keep_only(std::string_view job_id, yaml::Node& root) {
+  for (auto& [key, value] : root.entries) {
+    if (key.text != "jobs") continue;
+    std::erase_if(value.entries, [&](const auto& entry) {
+      return !equals_ignoring_case(entry.first.text, job_id);
+    });
+  }
+}
+
+// The workflow also where there are errors. With `only_job` no other is read, and nothing checked
+// between jobs.
+ParsedWorkflow read_workflow(std::string_view file, std::string_view text,
+                             std::string_view only_job = {}) {
   ParsedWorkflow parsed;
   Diagnostics& diagnostics = parsed.diagnostics;
   yaml::Document document = yaml::parse(text);
   diagnostics = std::move(document.diagnostics);
   tidy(diagnostics);
   if (!document.root) return parsed;
+  if (!only_job.empty()) keep_only(only_job, *document.root);
   ReadResult read = read_tokens(*document.root, Schema::workflow(), "workflow-strict");
   append_stage(diagnostics, std::move(read.diagnostics));
   if (read.bytes > kMaxResultBytes) {
@@ -53,8 +65,10 @@ ParsedWorkflow read_workflow(std::string_view file, std::string_view text) {
   auto workflow =
       std::make_shared<Workflow>(convert_workflow(std::move(read.token), file, converted));
   append_stage(diagnostics, std::move(converted));
-  check_needs(*workflow, checked);
-  check_workflow(*workflow, checked);
+  if (only_job.empty()) {
+    check_needs(*workflow, checked);
+    check_workflow(*workflow, checked);
+  }
   append_stage(diagnostics, std::move(checked));
   parsed.workflow = std::move(workflow);
   return parsed;
@@ -70,6 +84,12 @@ ParsedWorkflow finish(ParsedWorkflow parsed) {
 
 ParsedWorkflow parse_workflow(std::string_view file, std::string_view text) {
   ParsedWorkflow parsed = read_workflow(file, text);
+  if (parsed.workflow) append_stage(parsed.diagnostics, unsupported(*parsed.workflow));
+  return finish(std::move(parsed));
+}
+
+ParsedWorkflow parse_job(std::string_view file, std::string_view text, std::string_view job_id) {
+  ParsedWorkflow parsed = read_workflow(file, text, job_id);
   if (parsed.workflow) append_stage(parsed.diagnostics, unsupported(*parsed.workflow));
   return finish(std::move(parsed));
 }

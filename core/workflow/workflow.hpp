@@ -99,4 +99,8 @@ ParsedWorkflow parse_workflow(std::string_view file, std::string_view text);
 // The same without unsupported(): what GitHub itself says of the file.
 ParsedWorkflow parse_as_github(std::string_view file, std::string_view text);
 
+// The same of a file that has passed parse_workflow, for one who carries out a single job of it:
+// no other job is read, and nothing checked between jobs.
+ParsedWorkflow parse_job(std::string_view file, std::string_view text, std::string_view job_id);
+
 }  // namespace gantry::core::workflow

@@ -50,7 +50,6 @@ struct ActiveJob {
   std::size_t offer = 0;      // index in Capacity::offers
   int lost_starts = 0;        // runners that died before they started it
   std::string cancel_reason;  // not empty: asked to stop
-  std::string token_hash;     // of its runner, after a restart
   async::Wakeup control;      // notified when the runner is to be told something
 };
 

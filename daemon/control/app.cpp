@@ -154,6 +154,7 @@ async::Task<> App::start() {
     co_return;
   }
   if (reporter_) reporter_->start();
+  supervisor_.sweep();
   supervisor_.warm_up();
   tasks_.spawn("overdue runners", supervisor_.end_overdue());
   tasks_.spawn("signals", watch_signals());

@@ -30,6 +30,8 @@ class JobStarter {
   virtual void start(std::shared_ptr<ActiveJob> job) = 0;
   // Takes up a runner from before a restart; reports it lost when it is gone.
   virtual void adopt(std::shared_ptr<ActiveJob> job) = 0;
+  // Whether a job that is not known to have begun was given to a runner before a restart.
+  virtual bool has_runner(core::JobId job) const = 0;
 };
 
 // What a runner's events meant for the job.

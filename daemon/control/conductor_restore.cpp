@@ -133,11 +133,10 @@ void Conductor::restore_job(const RunPointer& run, const storage::Job& row) {
   job->name = row.name;
   job->labels = decode_strings(row.labels);
   job->plan = decode_leg_plan(row.plan);
-  job->token_hash = row.token_hash;
   run->jobs[job->key] = job;
   jobs_[row.id] = job;
   // A runner was started for it: it lives, or is found dead by the starter.
-  const bool had_runner = row.runner_pid.has_value() || row.status == JobStatus::in_progress;
+  const bool had_runner = row.status == JobStatus::in_progress || starter_->has_runner(row.id);
   if (had_runner) {
     job->phase = row.status == JobStatus::in_progress ? ActiveJob::Phase::running
                                                       : ActiveJob::Phase::starting;

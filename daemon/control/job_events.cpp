@@ -2,6 +2,7 @@
 #include "daemon/control/job_events.hpp"
 
 #include "core/base/text.hpp"
+#include "daemon/control/job_message.hpp"
 #include "daemon/control/reports.hpp"
 #include "daemon/control/run_rows.hpp"
 
@@ -33,7 +34,7 @@ class Storing {
     if (change_job(d_, job_.id, change, now_) == storage::Change::refused) return;
     storage::RunChange run;
     static_cast<void>(change_run(d_, job_.run->row.id, run, now_));  // refused: it runs already
-    if (event.pid > 0) set_runner(d_, job_.id, event.pid, find_job(d_, job_.id)->runner_name);
+    if (event.pid > 0) set_runner(d_, job_.id, event.pid, runner_name());
     stored_.started = true;
   }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/control/job_message.hpp"
 
+#include "core/workflow/job_text.hpp"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,27 +20,6 @@ void show_program(const std::filesystem::path& program, std::vector<std::string>
   const std::string shown = top.string();
   if (shown == "/" || shown == "/usr" || shown.starts_with("/usr/")) return;
   if (std::find(mounts.begin(), mounts.end(), shown) == mounts.end()) mounts.push_back(shown);
-}
-
-proto::JobSandbox sandbox_of(const ActiveJob& job, const Settings& settings, bool is_trusted) {
-  const core::config::Config& config = settings.config;
-  proto::JobSandbox sandbox;
-  if (job.offer < config.labels.size()) {
-    const core::config::Label& label = config.labels[job.offer];
-    sandbox.network = is_trusted ? label.network : label.untrusted_network;
-  }
-  for (const auto& folder : config.read_only_mounts) {
-    sandbox.read_only_mounts.push_back(folder.string());
-  }
-  for (const auto& [runtime, program] : config.actions.node)
-    show_program(program, sandbox.read_only_mounts);
-  sandbox.path = config.path;
-  sandbox.memory_bytes = config.limits.memory_bytes;
-  sandbox.pids = config.limits.pids;
-  sandbox.cpu_percent = config.limits.cpu_percent;
-  sandbox.output_bytes = config.limits.output_bytes;
-  sandbox.disk_bytes = config.limits.disk_bytes;
-  return sandbox;
 }
 
 proto::JobRepository repository_of(const ActiveRun& run, const MessageParts& parts) {
@@ -70,6 +51,27 @@ proto::JobActions actions_of(const MessageParts& parts) {
 
 }  // namespace
 
+proto::JobSandbox sandbox_for(const Settings& settings, std::size_t offer, storage::Trust trust) {
+  const core::config::Config& config = settings.config;
+  proto::JobSandbox sandbox;
+  if (offer < config.labels.size()) {
+    const core::config::Label& label = config.labels[offer];
+    sandbox.network = trust == storage::Trust::trusted ? label.network : label.untrusted_network;
+  }
+  for (const auto& folder : config.read_only_mounts) {
+    sandbox.read_only_mounts.push_back(folder.string());
+  }
+  for (const auto& [runtime, program] : config.actions.node)
+    show_program(program, sandbox.read_only_mounts);
+  sandbox.path = config.path;
+  sandbox.memory_bytes = config.limits.memory_bytes;
+  sandbox.pids = config.limits.pids;
+  sandbox.cpu_percent = config.limits.cpu_percent;
+  sandbox.output_bytes = config.limits.output_bytes;
+  sandbox.disk_bytes = config.limits.disk_bytes;
+  return sandbox;
+}
+
 std::string runner_name() {
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0) return "gantry";
@@ -89,7 +91,8 @@ proto::JobMessage make_job_message(const ActiveJob& job, const MessageParts& par
   message.job_key = job.key.job_id;
   message.job_name = job.name;
   message.workflow_file = run.workflow_path;
-  message.workflow_text = run.source;
+  message.workflow_text =
+      core::workflow::text_of_job(run.machine->workflow(), run.source, job.key.job_id);
   message.github = contexts.github;
   message.needs = run.machine->needs_context(job.key.job_id);
   message.inputs = contexts.inputs;
@@ -102,7 +105,7 @@ proto::JobMessage make_job_message(const ActiveJob& job, const MessageParts& par
   message.timeout = job.plan.timeout.value_or(parts.settings.config.limits.timeout);
   message.labels = job.labels;
   message.runner_name = runner_name();
-  message.sandbox = sandbox_of(job, parts.settings, is_trusted);
+  message.sandbox = sandbox_for(parts.settings, job.offer, run.row.trust);
   message.paths.log = parts.layout.log(job.id).string();
   message.paths.log_index = parts.layout.log_index(job.id).string();
   message.paths.mirror = parts.layout.mirror(run.repo.id).string();

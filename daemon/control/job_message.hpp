@@ -23,6 +23,9 @@ struct MessageParts {
 proto::JobMessage make_job_message(const ActiveJob& job, const MessageParts& parts,
                                    core::Timestamp now);
 
+// What a job of that offer (index of the config's labels) runs in.
+proto::JobSandbox sandbox_for(const Settings& settings, std::size_t offer, storage::Trust trust);
+
 std::string runner_name();  // of this machine
 
 }  // namespace gantry::daemon::control

@@ -39,16 +39,17 @@ Supervisor::RunnerPointer Supervisor::find(const Request& request) const {
   return found == by_token_hash_.end() ? nullptr : found->second;
 }
 
+async::Task<proto::JobMessage> Supervisor::message_for(std::shared_ptr<ActiveJob> job) {
+  std::string token = co_await tokens_(job->run);
+  const auto settings = conductor_.settings();
+  const MessageParts parts{*settings, layout_, programs_, std::move(token)};
+  co_return make_job_message(*job, parts, conductor_.clock().now());
+}
+
 async::Task<Response> Supervisor::get_job(Request& request) {
   const RunnerPointer runner = find(request);
-  if (!runner) co_return not_yours();
-  while (!runner->is_stored && !runner->ended)
-    co_await runner->stored.wait();
-  if (runner->job->phase == ActiveJob::Phase::finished) co_return not_yours();
-  const auto settings = conductor_.settings();
-  std::string token = co_await tokens_(runner->job->run);
-  const MessageParts parts{*settings, layout_, programs_, std::move(token)};
-  const auto message = make_job_message(*runner->job, parts, conductor_.clock().now());
+  if (!runner || runner->job->phase == ActiveJob::Phase::finished) co_return not_yours();
+  const proto::JobMessage message = co_await message_for(runner->job);
   co_return http::json_response(200, proto::encode(message));
 }
 

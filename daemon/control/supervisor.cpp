@@ -19,6 +19,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <set>
 
 namespace gantry::daemon::control {
 namespace {
@@ -29,6 +30,8 @@ using http::Response;
 using storage::Database;
 
 constexpr std::size_t kSpares = 2;
+constexpr int kRunnerPipeBytes = 1 << 20;
+constexpr int kPrepareRoomBytes = 16 << 10;  // the first line may not have been read yet
 constexpr int kLostStarts = 3;
 // Small logs take a block each way; compressing them saves nothing.
 constexpr std::uint64_t kCompressFrom = 16 * 1024;
@@ -38,7 +41,21 @@ constexpr std::chrono::seconds kOverduePause{5};
 const std::chrono::minutes kCancelPatience =
     proto::JobMessage().cancel_timeout + std::chrono::minutes(1);
 
-// Whether a living runner holds the lock of the job's folder.
+void make_private_folder(const core::fs::path& folder) {
+  core::fs::create_directory(folder);
+  core::fs::permissions(folder, core::fs::perms::owner_all);
+}
+
+// The job's link, and the folder of its runner behind it. What could not be removed, if anything.
+std::optional<std::string> remove_job(const storage::Layout& layout, core::JobId job) {
+  std::error_code none;
+  const core::fs::path folder = core::fs::read_symlink(layout.job(job), none);
+  auto problem = none ? std::nullopt : core::remove_tree(folder);
+  if (auto link = core::remove_tree(layout.job(job)); link && !problem) problem = std::move(link);
+  return problem;
+}
+
+// Whether a living runner holds the lock of its folder.
 bool is_locked(const core::fs::path& folder) {
   const core::UniqueFd lock(::open((folder / "lock").c_str(), O_RDWR | O_CLOEXEC));
   if (!lock) return false;
@@ -73,6 +90,8 @@ Supervisor::~Supervisor() {
 
 os::Child Supervisor::spawn_runner(core::UniqueFd& to_stdin) const {
   core::Pipe pipe = core::make_pipe();
+  // So that job messages fit in; where the kernel refuses, big ones are fetched.
+  (void)::fcntl(pipe.write.get(), F_SETPIPE_SZ, kRunnerPipeBytes);
   os::SpawnOptions options;
   options.argv = {programs_.runner.string()};
   options.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -85,75 +104,129 @@ os::Child Supervisor::spawn_runner(core::UniqueFd& to_stdin) const {
   return child;
 }
 
+// Makes its sandbox ready while it waits: the next job is likely to want what the last one did.
+Supervisor::Spare Supervisor::spawn_spare() const {
+  Spare spare;
+  spare.folder = layout_.runners() / core::random_hex(8);
+  make_private_folder(spare.folder);
+  spare.child = spawn_runner(spare.to_stdin);
+  proto::RunnerPrepare prepare;
+  prepare.folder = spare.folder.string();
+  prepare.sandbox = sandbox_for(*conductor_.settings(), last_offer_, last_trust_);
+  prepare.agent_binary = programs_.agent.string();
+  core::write_all(spare.to_stdin.get(), proto::encode(prepare) + "\n");
+  return spare;
+}
+
 void Supervisor::warm_up() {
-  while (!released_ && spares_.size() < kSpares) {
-    Spare spare;
-    spare.child = spawn_runner(spare.to_stdin);
-    spares_.push_back(std::move(spare));
+  try {
+    while (!released_ && spares_.size() < kSpares)
+      spares_.push_back(spawn_spare());
+  } catch (const std::exception& error) {
+    core::log::warn("no runner started ahead of need", {{"why", error.what()}});
   }
 }
 
+void Supervisor::sweep() {
+  std::set<core::fs::path> used;
+  std::vector<core::fs::path> left;
+  for (const auto& entry : core::fs::directory_iterator(layout_.jobs())) {
+    const core::JobId id{std::atoll(entry.path().filename().c_str())};
+    if (!conductor_.find_job(id)) {
+      left.push_back(entry.path());
+    } else if (entry.is_symlink()) {
+      used.insert(core::fs::read_symlink(entry.path()));
+    }
+  }
+  for (const auto& entry : core::fs::directory_iterator(layout_.runners())) {
+    if (!used.contains(entry.path()) && !is_locked(entry.path())) left.push_back(entry.path());
+  }
+  auto remove = [](Supervisor& self, std::vector<core::fs::path> what) -> async::Task<> {
+    co_await async::offload(self.runtime_.pool(), [&] {
+      for (const core::fs::path& path : what)
+        core::remove_tree(path);
+    });
+  };
+  if (!left.empty()) tasks_.spawn("removing what a crash left", remove(*this, std::move(left)));
+}
+
+Supervisor::Spare Supervisor::take_spare() {
+  // One that was killed meanwhile has closed its end: the next one is taken.
+  while (!spares_.empty() && spares_.front().child.try_wait()) {
+    core::remove_tree(spares_.front().folder);
+    spares_.pop_front();
+  }
+  if (spares_.empty()) return spawn_spare();
+  Spare spare = std::move(spares_.front());
+  spares_.pop_front();
+  return spare;
+}
+
 void Supervisor::start(std::shared_ptr<ActiveJob> job) {
-  auto runner = std::make_shared<Runner>(runtime_.executor(), std::move(job));
+  auto runner = std::make_shared<Runner>(std::move(job));
   tasks_.spawn("running job", run(std::move(runner)));
 }
 
-async::Task<> Supervisor::run(RunnerPointer runner) {
-  const core::JobId id = runner->job->id;
+bool Supervisor::has_runner(core::JobId job) const {
+  return core::fs::exists(layout_.job_token(job));
+}
+
+// Hands the job to a waiting runner. All that a gantryd started later needs to take it up again is
+// in the job's folder by then: the runner's lock, its number and its token's hash.
+void Supervisor::hand_over(Runner& runner, proto::JobMessage message) {
+  const core::JobId id = runner.job->id;
   const std::string token = core::random_hex(32);
-  runner->hash = token_hash(token);
-  by_token_hash_[runner->hash] = runner;
+  runner.hash = token_hash(token);
+  core::fs::create_directories(layout_.log_folder(id));
+  remove_job(layout_, id);  // of a runner that died before the job began
+  Spare spare = take_spare();
+  core::write_file_atomic(spare.folder / layout_.job_token(id).filename(), runner.hash);
+  core::fs::create_symlink(spare.folder, layout_.job(id));
+  proto::RunnerStart begin;
+  begin.socket = socket_;
+  begin.token = token;
+  begin.job = id;
+  begin.folder = spare.folder.string();
+  begin.message = std::move(message);
+  std::string line = proto::encode(begin);
+  const int room = ::fcntl(spare.to_stdin.get(), F_GETPIPE_SZ) - kPrepareRoomBytes;
+  if (static_cast<int>(line.size()) > room) {
+    begin.message.reset();
+    line = proto::encode(begin);
+  }
+  core::write_all(spare.to_stdin.get(), line + "\n");
+  runner.child = std::move(spare.child);
+}
+
+async::Task<> Supervisor::run(RunnerPointer runner) {
+  last_offer_ = runner->job->offer;
+  last_trust_ = runner->job->run->row.trust;
   runner->patience_ends = patience_for(*runner->job);
   std::string failed;
   try {
-    const core::fs::path folder = layout_.job(id);
-    core::remove_tree(folder);
-    core::fs::create_directories(layout_.log_folder(id));
-    core::fs::create_directory(folder);
-    core::fs::permissions(folder, core::fs::perms::owner_all);
-    proto::RunnerStart begin;
-    begin.socket = socket_;
-    begin.token = token;
-    begin.job = id;
-    begin.folder = folder.string();
-    if (spares_.empty()) warm_up();
-    // A spare that was killed meanwhile has closed its end: the next one is taken.
-    while (!spares_.empty() && spares_.front().child.try_wait())
-      spares_.pop_front();
-    if (spares_.empty()) warm_up();
-    Spare spare = std::move(spares_.front());
-    spares_.pop_front();
-    core::write_all(spare.to_stdin.get(), proto::encode(begin) + "\n");
-    runner->child = std::move(spare.child);
+    proto::JobMessage message = co_await message_for(runner->job);
+    hand_over(*runner, std::move(message));
+    by_token_hash_[runner->hash] = runner;
   } catch (const std::exception& error) {
     failed = error.what();
   }
   if (!failed.empty()) {
-    by_token_hash_.erase(runner->hash);
     co_await conductor_.end_job(runner->job, Conclusion::failure,
                                 "the runner cannot be started: " + failed);
     co_return;
   }
-  const std::int64_t pid = runner->child.pid();
-  const std::string name = runner_name();
-  co_await conductor_.db().write([&](Database& d) {
-    storage::set_token_hash(d, id, runner->hash);
-    storage::set_runner(d, id, pid, name);
-  });
-  runner->is_stored = true;
-  runner->stored.notify();
   warm_up();
   const os::ExitStatus status = co_await os::async_wait(runner->child);
   co_await ended(runner, os::to_string(status));
 }
 
 void Supervisor::adopt(std::shared_ptr<ActiveJob> job) {
-  auto runner = std::make_shared<Runner>(runtime_.executor(), std::move(job));
-  runner->hash = runner->job->token_hash;
-  runner->is_stored = true;
+  auto runner = std::make_shared<Runner>(std::move(job));
+  const core::JobId id = runner->job->id;
+  const core::fs::path folder = layout_.job(id);
+  runner->hash = core::read_file_if_exists(layout_.job_token(id)).value_or("");
   runner->patience_ends = patience_for(*runner->job);
   if (!runner->hash.empty()) by_token_hash_[runner->hash] = runner;
-  const core::fs::path folder = layout_.job(runner->job->id);
   if (is_locked(folder)) {
     const auto text = core::read_file_if_exists(folder / "runner.pid");
     const int pid = text ? std::atoi(text->c_str()) : 0;
@@ -162,7 +235,7 @@ void Supervisor::adopt(std::shared_ptr<ActiveJob> job) {
   // A runner that ended, or whose number is another's by now, holds no lock.
   const bool lives = runner->pidfd && is_locked(folder);
   core::log::info("runner taken up again",
-                  {{"job", runner->job->id.value}, {"state", lives ? "running" : "gone"}});
+                  {{"job", id.value}, {"state", lives ? "running" : "gone"}});
   auto follow = [](Supervisor& self, RunnerPointer its, bool is_alive) -> async::Task<> {
     if (is_alive) co_await os::wait_exited(its->pidfd.get());
     co_await self.ended(its, "it ended while gantryd was away or later");
@@ -207,7 +280,7 @@ async::Task<> Supervisor::ended(RunnerPointer runner, std::string how) {
 
 async::Task<> Supervisor::tidy(core::JobId job) {
   const auto left = co_await async::offload(runtime_.pool(), [&] {
-    auto problem = core::remove_tree(layout_.job(job));
+    auto problem = remove_job(layout_, job);
     std::error_code none;
     const auto size = core::fs::file_size(layout_.log(job), none);
     if (!none && size >= kCompressFrom) storage::compress_log(layout_, job);
@@ -247,7 +320,11 @@ void Supervisor::kill_all() {
 
 void Supervisor::release_all() {
   released_ = true;
-  spares_.clear();  // they wait for work: killed
+  for (Spare& spare : spares_) {
+    spare.child = os::Child();  // it waits for work: killed
+    core::remove_tree(spare.folder);
+  }
+  spares_.clear();
   for (auto& [hash, runner] : by_token_hash_) {
     if (runner->child) runner->pidfd = runner->child.release();
     runner->job->control.notify();  // its long poll is answered, stopping need not wait for it

@@ -3,12 +3,14 @@
 // end, takes up those that outlived a gantryd. Loop thread only.
 #pragma once
 
+#include "core/base/files.hpp"
 #include "core/base/unique_fd.hpp"
 #include "daemon/control/conductor.hpp"
 #include "daemon/control/job_events.hpp"
 #include "daemon/control/programs.hpp"
 #include "daemon/http/router.hpp"
 #include "daemon/os/child.hpp"
+#include "proto/runner_protocol.hpp"
 #include "storage/layout.hpp"
 
 #include <deque>
@@ -30,11 +32,15 @@ class Supervisor final : public JobStarter {
 
   void start(std::shared_ptr<ActiveJob> job) override;
   void adopt(std::shared_ptr<ActiveJob> job) override;
+  bool has_runner(core::JobId job) const override;
 
   void add_routes(http::Router& router);  // /runner/v1/…
 
   // Starts runners ahead of need, so that a job does not wait for one.
   void warm_up();
+  // Removes folders of jobs that ended, or runners that waited, when gantryd was killed. Once,
+  // after the conductor's restore().
+  void sweep();
   // Kills runners that outlive their job's time: a job may find a way to keep its runner busy.
   async::Task<> end_overdue();
   // Kills all runners, and with them their jobs' sandboxes.
@@ -49,7 +55,16 @@ class Supervisor final : public JobStarter {
   async::Task<> run(RunnerPointer runner);
   async::Task<> ended(RunnerPointer runner, std::string how);
   async::Task<> tidy(core::JobId job);
+  struct Spare {
+    core::fs::path folder;
+    os::Child child;
+    core::UniqueFd to_stdin;
+  };
   os::Child spawn_runner(core::UniqueFd& to_stdin) const;
+  Spare spawn_spare() const;
+  Spare take_spare();
+  async::Task<proto::JobMessage> message_for(std::shared_ptr<ActiveJob> job);
+  void hand_over(Runner& runner, proto::JobMessage message);
   std::chrono::steady_clock::time_point patience_for(const ActiveJob& job) const;
   RunnerPointer find(const http::Request& request) const;
   async::Task<EventsStored> take(RunnerPointer runner, std::vector<proto::RunnerEvent> events);
@@ -58,11 +73,6 @@ class Supervisor final : public JobStarter {
   async::Task<http::Response> get_job(http::Request& request);
   async::Task<http::Response> post_events(http::Request& request);
   async::Task<http::Response> get_control(http::Request& request);
-
-  struct Spare {
-    os::Child child;
-    core::UniqueFd to_stdin;
-  };
 
   async::Runtime& runtime_;
   Conductor& conductor_;
@@ -73,6 +83,8 @@ class Supervisor final : public JobStarter {
   TokenSource tokens_;
   std::unordered_map<std::string, RunnerPointer> by_token_hash_;
   std::deque<Spare> spares_;
+  std::size_t last_offer_ = 0;  // of the job started last
+  storage::Trust last_trust_ = storage::Trust::trusted;
   bool released_ = false;
 };
 

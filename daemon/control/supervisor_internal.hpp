@@ -20,8 +20,7 @@ inline std::string token_hash(std::string_view token) {
 }
 
 struct Supervisor::Runner {
-  Runner(const async::asio::any_io_executor& executor, std::shared_ptr<ActiveJob> its_job)
-      : job(std::move(its_job)), stored(executor) {}
+  explicit Runner(std::shared_ptr<ActiveJob> its_job) : job(std::move(its_job)) {}
 
   void kill() const {
     ::syscall(SYS_pidfd_send_signal, child ? child.pidfd() : pidfd.get(), SIGKILL, nullptr, 0);
@@ -29,10 +28,8 @@ struct Supervisor::Runner {
 
   std::shared_ptr<ActiveJob> job;
   std::string hash;
-  os::Child child;         // ours; empty for an adopted one
-  core::UniqueFd pidfd;    // of an adopted one
-  bool is_stored = false;  // its token is durable: it may have the job
-  async::Wakeup stored;
+  os::Child child;       // ours; empty for an adopted one
+  core::UniqueFd pidfd;  // of an adopted one
   bool ended = false;
   bool is_cancelled = false;
   std::chrono::steady_clock::time_point patience_ends;  // then it is killed

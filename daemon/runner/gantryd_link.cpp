@@ -14,6 +14,10 @@ using core::Exception;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kBatchBytes = 512 << 10;
+// Events of one moment make one request; a job shorter than this tells all at its end.
+constexpr milliseconds kGather{20};
+// Short jobs need no connection for gantryd's wishes: acknowledgements carry them too.
+constexpr milliseconds kBeforeControl{200};
 constexpr milliseconds kFirstPause{20};
 constexpr milliseconds kLongestPause{1000};
 
@@ -49,7 +53,8 @@ GantrydLink::GantrydLink(const async::asio::any_io_executor& executor, proto::Ru
       client_(executor, client_config(milliseconds(30'000))),
       control_client_(executor, client_config(proto::kRunnerControlWait + milliseconds(10'000))),
       spool_(std::filesystem::path(start_.folder) / "events.ndjson"),
-      wake_(executor) {}
+      wake_(executor),
+      finished_(executor) {}
 
 Task<GantrydLink::Reply> GantrydLink::ask(http::Client& client, std::string method,
                                           std::string_view path, std::string body) {
@@ -105,6 +110,7 @@ void GantrydLink::report(decltype(proto::RunnerEvent::body) body) {
 void GantrydLink::finish() {
   finishing_ = true;
   wake_.notify();
+  finished_.notify();
 }
 
 void GantrydLink::request_cancel() {
@@ -136,6 +142,10 @@ Task<> GantrydLink::deliver() {
   while (!refused_ && !(finishing_ && spool_.all_acknowledged())) {
     if (spool_.all_acknowledged()) {
       co_await wake_.wait();
+      const auto gathered = std::chrono::steady_clock::now() + kGather;
+      while (!finishing_ && std::chrono::steady_clock::now() < gathered) {
+        co_await finished_.wait_until(gathered);
+      }
       continue;
     }
     EventSpool::Batch batch = spool_.next_batch(kBatchBytes);
@@ -160,6 +170,7 @@ Task<> GantrydLink::deliver() {
 
 Task<> GantrydLink::watch_control() {
   milliseconds pause = kFirstPause;
+  co_await async::sleep_for(kBeforeControl);
   while (!cancel_requested_) {
     const auto asked_at = std::chrono::steady_clock::now();
     const Reply reply = co_await ask(control_client_, "GET", proto::kRunnerControlPath, "");

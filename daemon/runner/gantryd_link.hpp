@@ -53,6 +53,7 @@ class GantrydLink {
   http::Client control_client_;
   EventSpool spool_;
   async::Wakeup wake_;
+  async::Wakeup finished_;  // finish() was called
   bool finishing_ = false;
   bool refused_ = false;
   bool cancel_requested_ = false;

@@ -5,7 +5,6 @@
 #include "core/base/log.hpp"
 #include "core/base/text.hpp"
 #include "core/expr/unicode.hpp"
-#include "core/run/sandbox_spec.hpp"
 #include "daemon/git/checkout_inputs.hpp"
 #include "daemon/runner/environment.hpp"
 #include "daemon/runner/job_background.hpp"
@@ -30,37 +29,9 @@ std::string repository_name(const proto::JobMessage& message) {
   return name.empty() || name == "." || name == ".." || name.front() == '_' ? "repository" : name;
 }
 
-core::run::Network network_of(const proto::JobMessage& message) {
-  switch (message.sandbox.network) {
-    case core::config::Network::none:
-      return core::run::Network::none;
-    case core::config::Network::internet:
-      return core::run::Network::internet;
-    case core::config::Network::host:
-      return core::run::Network::host;
-  }
-  return core::run::Network::none;
-}
-
-std::string_view word(core::run::Network network) {
-  switch (network) {
-    case core::run::Network::none:
-      return "none";
-    case core::run::Network::internet:
-      return "internet";
-    case core::run::Network::host:
-      return "host";
-  }
-  return "";
-}
-
 // What stands in events is bounded, or a job could make one that gantryd cannot take.
 constexpr std::size_t kLongestName = 1024;
 constexpr std::size_t kLongestReason = 4096;
-
-std::string mebibytes(std::uint64_t bytes) {
-  return std::to_string(bytes >> 20) + " MiB";
-}
 
 // What `url = ` is in the .git/config of a checkout of the job's repository.
 std::vector<std::string> checkout_urls(const proto::JobMessage& message) {
@@ -186,8 +157,8 @@ void Job::fail_job(std::string_view reason) {
 }
 
 void Job::set_up() {
+  start_sandbox();  // first: it takes longer than all the rest, and goes on beside it
   read_workflow();
-  start_sandbox();
   const Value& event = message_.github["event"];
   folder_.write_temp_file("_github_workflow/event.json",
                           event.is_null() ? "{}" : core::expr::to_json(event));
@@ -202,7 +173,7 @@ void Job::set_up() {
 
 void Job::read_workflow() {
   const auto parsed =
-      core::workflow::parse_workflow(message_.workflow_file, message_.workflow_text);
+      core::workflow::parse_job(message_.workflow_file, message_.workflow_text, message_.job_key);
   if (!parsed.workflow) {
     throw Exception(Errc::invalid,
                     "reading the workflow:\n" + core::yaml::render_all(parsed.diagnostics,
@@ -226,50 +197,17 @@ void Job::read_workflow() {
 }
 
 void Job::start_sandbox() {
-  const proto::JobSandbox& wanted = message_.sandbox;
-  if (wanted.root != "host") {
-    throw Exception(Errc::invalid,
-                    "preparing the sandbox: no root '" + wanted.root + "' here; use 'host'");
+  const os::CgroupTree cgroups = os::CgroupTree::discover();
+  const fs::path agent = message_.paths.agent_binary;
+  SandboxPlan plan = plan_sandbox(message_.sandbox, settings_.folder, cgroups);
+  std::optional<ReadySandbox> ready = std::move(settings_.ready);
+  if (ready && fits(*ready, plan, agent)) {
+    processes_.use(std::move(ready->sandbox));
+  } else {
+    processes_.use(runner::start_sandbox(plan.spec, agent, cgroups));
   }
-  core::run::HostRootOptions options;
-  options.home = folder_.home();
-  options.tmp = folder_.tmp();
-  options.actions = folder_.actions();
-  options.read_only = wanted.read_only_mounts;
-  options.network = network_of(message_);
-  if (options.network == core::run::Network::internet) {
-    const std::string reason = internet_unavailable_reason("slirp4netns");
-    if (!reason.empty()) {
-      shortcomings_.push_back("network 'internet' (the job has none): " + reason);
-      options.network = core::run::Network::none;
-    }
-  }
-  options.resolv_conf = resolv_conf_for(options.network);
-  options.limits.memory_bytes = wanted.memory_bytes;
-  options.limits.pids = static_cast<std::uint32_t>(wanted.pids);
-  options.limits.cpu_percent = wanted.cpu_percent;
-
-  cgroups_ = os::CgroupTree::discover();
-  sandbox_text_ = "root host, network " + std::string(word(options.network));
-  const auto limit = [&](std::string_view controller, bool is_set, const std::string& text) {
-    if (!is_set) return;
-    if (cgroups_.has(controller)) {
-      sandbox_text_ += ", " + text;
-    } else {
-      shortcomings_.push_back("limit " + text + ": " + cgroups_.reason());
-    }
-  };
-  limit("memory", wanted.memory_bytes != 0, "memory " + mebibytes(wanted.memory_bytes));
-  if (wanted.pids != 0) sandbox_text_ += ", processes " + std::to_string(wanted.pids);
-  limit("cpu", wanted.cpu_percent != 0, "CPU " + std::to_string(wanted.cpu_percent) + " %");
-  if (wanted.output_bytes != 0) sandbox_text_ += ", log " + mebibytes(wanted.output_bytes);
-  if (wanted.disk_bytes != 0) sandbox_text_ += ", disk " + mebibytes(wanted.disk_bytes);
-
-  BubblewrapConfig config;
-  config.agent = message_.paths.agent_binary;
-  config.cgroups = &cgroups_;
-  config.name = "job-" + std::to_string(message_.job.value);
-  processes_.use(start_bubblewrap(core::run::host_root_sandbox(host_root(), options), config));
+  sandbox_text_ = std::move(plan.text);
+  shortcomings_ = std::move(plan.shortcomings);
 }
 
 void Job::evaluate_job_env() {

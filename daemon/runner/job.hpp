@@ -5,11 +5,11 @@
 
 #include "core/workflow/workflow.hpp"
 #include "daemon/async/runtime.hpp"
-#include "daemon/os/cgroup.hpp"
 #include "daemon/runner/action_inputs.hpp"
 #include "daemon/runner/gantryd_link.hpp"
 #include "daemon/runner/job_folder.hpp"
 #include "daemon/runner/job_log.hpp"
+#include "daemon/runner/job_sandbox.hpp"
 #include "daemon/runner/job_state.hpp"
 #include "daemon/runner/job_step.hpp"
 #include "daemon/runner/output_pump.hpp"
@@ -29,6 +29,7 @@ namespace gantry::daemon::runner {
 struct JobSettings {
   std::filesystem::path folder;
   KillLadder ladder;
+  std::optional<ReadySandbox> ready;  // made before the job was known
 };
 
 class Job {
@@ -120,7 +121,6 @@ class Job {
   FileHashes hashes_;
   JobContexts contexts_;
   JobState state_;
-  os::CgroupTree cgroups_;
   std::shared_ptr<const core::workflow::Workflow> workflow_;  // shared with its parser's result
   const core::workflow::Job* definition_ = nullptr;
   std::map<std::string, ReadyPointer> ready_;  // remote actions, by what `uses` says

@@ -42,13 +42,17 @@ core::UniqueFd make_folders(int root, const fs::path& relative) {
 
 }  // namespace
 
-JobFolder::JobFolder(fs::path folder, std::string repository_name)
-    : folder_(std::move(folder)), workspace_(fs::path("work") / repository_name / repository_name) {
-  for (const fs::path& path : {home(), tmp(), actions()}) {
+void make_job_folders(const fs::path& folder) {
+  for (const fs::path& path : {home_in(folder), tmp_in(folder), actions_in(folder)}) {
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
       core::throw_errno("making job folder " + quoted(path));
     }
   }
+}
+
+JobFolder::JobFolder(fs::path folder, std::string repository_name)
+    : folder_(std::move(folder)), workspace_(fs::path("work") / repository_name / repository_name) {
+  make_job_folders(folder_);
   home_ = core::open_directory(home());
   if (const auto left = core::remove_tree(home() / kTemp)) {
     throw core::Exception(core::Errc::io, "emptying the job's temp folder: " + *left);

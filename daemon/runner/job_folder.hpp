@@ -23,14 +23,25 @@ inline constexpr std::string_view kInsideHome = "/home/runner";
 // Where GitHub's own machines keep tools; an operator may show jobs one.
 inline constexpr std::string_view kSharedToolCache = "/opt/hostedtoolcache";
 
+inline fs::path home_in(const fs::path& folder) {
+  return folder / "home";
+}
+inline fs::path tmp_in(const fs::path& folder) {
+  return folder / "tmp";
+}
+inline fs::path actions_in(const fs::path& folder) {
+  return folder / "actions";
+}
+void make_job_folders(const fs::path& folder);  // these three, where they are missing
+
 class JobFolder {
  public:
   // `repository_name` without owner. Creates what is missing; empties _temp.
   JobFolder(fs::path folder, std::string repository_name);
 
-  fs::path home() const { return folder_ / "home"; }
-  fs::path tmp() const { return folder_ / "tmp"; }
-  fs::path actions() const { return folder_ / "actions"; }
+  fs::path home() const { return home_in(folder_); }
+  fs::path tmp() const { return tmp_in(folder_); }
+  fs::path actions() const { return actions_in(folder_); }
   // Paths as the job sees them.
   std::string workspace_inside() const;
   std::string temp_inside() const;

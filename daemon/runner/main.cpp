@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// gantry-runner: runs the one job it is told about on stdin, reports it to gantryd, and exits.
+// gantry-runner: makes a sandbox ready where it is started ahead of need, runs the one job it is
+// told about on stdin, reports it to gantryd, and exits.
 // Exit status: 0 the job was run and reported, or there was none; 1 it could not be.
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
@@ -11,9 +12,11 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
-#include <cstdio>
-#include <iostream>
+#include <optional>
+#include <string>
+#include <utility>
 
 namespace {
 
@@ -25,17 +28,50 @@ void write_to_stderr(core::log::Level, std::string_view text) {
   (void)!::write(STDERR_FILENO, line.data(), line.size());
 }
 
+// Lines of stdin, read no further than needed.
+class Input {
+ public:
+  // Without its end; nothing when the stream ends first.
+  std::optional<std::string> next_line() {
+    for (;;) {
+      if (const std::size_t end = bytes_.find('\n'); end != std::string::npos) {
+        std::string line = bytes_.substr(0, end);
+        bytes_.erase(0, end + 1);
+        return line;
+      }
+      char piece[64 << 10];
+      const ssize_t got = ::read(STDIN_FILENO, piece, sizeof piece);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) core::throw_errno("reading standard input");
+      if (got == 0) return std::nullopt;
+      bytes_.append(piece, static_cast<std::size_t>(got));
+    }
+  }
+
+ private:
+  std::string bytes_;
+};
+
+// Without one the job makes its own sandbox, and says why when that does not work either.
+std::optional<runner::ReadySandbox> try_to_make_ready(const proto::RunnerPrepare& prepare) {
+  try {
+    return runner::make_ready(prepare);
+  } catch (const core::Exception& exception) {
+    core::log::warn("no sandbox made ahead", {{"why", exception.what()}});
+    return std::nullopt;
+  }
+}
+
 daemon::async::Task<> run_job(daemon::async::Runtime& runtime, runner::GantrydLink& link,
-                              const std::string& folder) {
+                              std::optional<proto::JobMessage> given,
+                              runner::JobSettings settings) {
   daemon::async::TaskGroup delivery(runtime.executor());
   daemon::async::TaskGroup tasks(runtime.executor());
-  proto::JobMessage message = co_await link.fetch_job();
+  if (!given) given = co_await link.fetch_job();
   delivery.spawn("events to gantryd", link.deliver());
   std::string problem;
   try {
-    runner::JobSettings settings;
-    settings.folder = folder;
-    runner::Job job(runtime, link, std::move(message), std::move(settings));
+    runner::Job job(runtime, link, std::move(*given), std::move(settings));
     tasks.spawn("control by gantryd", link.watch_control());
     co_await job.run();
   } catch (const core::Exception& exception) {
@@ -63,13 +99,25 @@ int main() {
   core::log::set_sink(write_to_stderr, core::log::Level::info);
   try {
     daemon::async::Runtime runtime(1);
-    std::string line;
-    if (!std::getline(std::cin, line)) return 0;
-    const proto::RunnerStart start =
-        core::or_throw(proto::decode_runner_start(line), "starting gantry-runner");
-    const core::UniqueFd lock = runner::lock_job_folder(start.folder);
-    runner::GantrydLink link(runtime.executor(), start);
-    daemon::async::run_to_end(runtime, run_job(runtime, link, start.folder));
+    Input input;
+    runner::JobSettings settings;
+    core::UniqueFd lock;
+    std::optional<std::string> line = input.next_line();
+    if (line && proto::is_runner_prepare(*line)) {
+      const auto prepare = core::or_throw(proto::decode_runner_prepare(*line), "getting ready");
+      lock = runner::lock_job_folder(prepare.folder);
+      settings.ready = try_to_make_ready(prepare);
+      line = input.next_line();
+    }
+    if (!line) return 0;
+    proto::RunnerStart start =
+        core::or_throw(proto::decode_runner_start(*line), "starting gantry-runner");
+    if (!lock) lock = runner::lock_job_folder(start.folder);
+    settings.folder = start.folder;
+    std::optional<proto::JobMessage> message = std::exchange(start.message, std::nullopt);
+    runner::GantrydLink link(runtime.executor(), std::move(start));
+    daemon::async::run_to_end(runtime,
+                              run_job(runtime, link, std::move(message), std::move(settings)));
     return link.all_acknowledged() ? 0 : 1;
   } catch (const std::exception& exception) {
     core::log::error(exception.what());

@@ -67,7 +67,7 @@ class Hostile(gantry_test.Case):
         self.assertNotIn("unexpected", self.gantry.log()[self.log_start:])
         jobs = os.path.join(self.folder, "state/jobs")
         wait_for(lambda: not os.path.isdir(jobs) or not os.listdir(jobs), "job folders to go")
-        wait_for(lambda: not processes(jobs), "processes of jobs to end")
+        wait_for(lambda: not self.gantry.left_processes(), "processes of jobs to end")
 
     def annotations(self, run):
         return [(a["start_line"], a["message"]) for job in run["jobs"] for a in job["annotations"]]

@@ -92,7 +92,8 @@ class Crashes(gantry_test.Case):
         for run in runs:
             self.assertNotIn(None, [job["conclusion"] for job in run["jobs"]])
         wait_for(lambda: not self.gantry.runner_pids(), "all runners to have ended")
-        self.assertEqual(processes(self.folder + "/state/jobs"), [])
+        self.gantry.kill(signal.SIGTERM)  # and with it the runners that wait
+        wait_for(lambda: not processes(self.folder + "/state/runners"), "all sandboxes to end")
 
     def test_a_killed_runner_fails_its_job_with_the_reason_and_leaves_no_process(self):
         def a_runner(self):
@@ -123,7 +124,8 @@ class Crashes(gantry_test.Case):
         os.kill(wait_for(lambda: find(self), "something to kill"), signal.SIGKILL)
         run = self.gantry.finished(run_id)
         self.assertEqual(run["conclusion"], "failure")
-        wait_for(lambda: not processes(self.folder + "/state/jobs"), "its processes to be gone")
+        wait_for(lambda: not self.gantry.runner_pids(), "its runner's folder to be gone")
+        wait_for(lambda: not self.gantry.left_processes(), "its processes to be gone")
         return run
 
 

@@ -341,6 +341,19 @@ log_level: debug
                 continue
         return pids
 
+    def left_processes(self):
+        """Processes of sandboxes whose job has ended: none, a moment later."""
+        runners, left = os.path.join(self.folder, "state/runners"), []
+        for pid in processes(runners):
+            try:
+                with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
+                    names = re.findall(re.escape(runners) + r"/([0-9a-f]+)", file.read())
+            except OSError:
+                continue
+            if not all(os.path.isdir(os.path.join(runners, name)) for name in names):
+                left.append(pid)
+        return left
+
     def close(self):
         if self.process and self.process.poll() is None:
             self.kill()

@@ -197,13 +197,22 @@ void RunnerJob::start() {
   start.token = kToken;
   start.job = message.job;
   start.folder = folder();
+  if (message_on_stdin) start.message = message;
   core::Pipe input = core::make_pipe();
   daemon::os::SpawnOptions options;
   options.argv = {std::string(GANTRY_BIN_DIR) + "/gantry-runner"};
   options.env = daemon::os::current_environment();
   options.fds = {{input.read.get(), 0}, {2, 2}};
   child_ = daemon::os::spawn(options);
+  if (ahead) core::write_all(input.write.get(), proto::encode(*ahead) + '\n');
   core::write_all(input.write.get(), proto::encode(start) + '\n');
+}
+
+void RunnerJob::make_ahead() {
+  ahead.emplace();
+  ahead->folder = folder();
+  ahead->sandbox = message.sandbox;
+  ahead->agent_binary = message.paths.agent_binary;
 }
 
 int RunnerJob::finish() {

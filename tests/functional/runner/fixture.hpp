@@ -68,7 +68,11 @@ class RunnerJob {
   explicit RunnerJob(const std::string& steps, const std::string& job_keys = "",
                      const std::string& workflow_keys = "");
 
-  proto::JobMessage message;  // to be changed before start()
+  // To be changed before start().
+  proto::JobMessage message;
+  bool message_on_stdin = false;
+  std::optional<proto::RunnerPrepare> ahead;  // the runner's first line, where it gets two
+  void make_ahead();                          // makes it one that fits `message`
 
   void start();
   // Starts if need be; the runner's exit code when the job is complete and reported.

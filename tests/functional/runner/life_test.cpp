@@ -159,3 +159,35 @@ TEST_CASE("runner: a folder whose job was run before is refused") {
   CHECK(job.finish() == 1);
   CHECK(job.gantryd().events().empty());
 }
+
+TEST_CASE("runner: a sandbox made ahead is the job's") {
+  RunnerJob job(R"js({"run": "echo from $HOME; cat /etc/hostname; touch ~/made /tmp/made"})js");
+  job.message.sandbox.pids = 200;
+  job.make_ahead();
+  job.message_on_stdin = true;
+  CHECK(job.finish() == 0);
+  CHECK(job.completed().conclusion == Conclusion::success);
+  CHECK(job.logged("from /home/runner\ngantry\n"));
+  CHECK(job.logged("processes 200"));
+  CHECK(std::filesystem::exists(job.folder() / "home/made"));
+  CHECK(std::filesystem::exists(job.folder() / "tmp/made"));
+}
+
+TEST_CASE("runner: a sandbox made ahead that is not what the job wants is not used") {
+  RunnerJob job(R"js({"run": "ulimit -u"})js");
+  job.make_ahead();
+  job.ahead->sandbox.pids = 400;
+  job.message.sandbox.pids = 200;
+  CHECK(job.finish() == 0);
+  CHECK(job.completed().conclusion == Conclusion::success);
+  CHECK(job.logged("\n200\n"));
+}
+
+TEST_CASE("runner: where no sandbox can be made ahead, the job says why it has none") {
+  RunnerJob job(R"js({"run": "echo never"})js");
+  job.message.paths.agent_binary = "/nowhere/gantry-agent";
+  job.make_ahead();
+  CHECK(job.finish() == 0);
+  CHECK(job.completed().conclusion == Conclusion::failure);
+  CHECK(job.logged("/nowhere/gantry-agent"));
+}

@@ -104,3 +104,36 @@ TEST_CASE("a start line needs a socket and a folder") {
   CHECK_FALSE(proto::decode_runner_start(R"({"protocol":1,"socket":"/s"})").has_value());
   CHECK_FALSE(proto::decode_runner_start("not json").has_value());
 }
+
+TEST_CASE("a start line may carry the job's message") {
+  proto::RunnerStart start;
+  start.socket = "/run/gantry.sock";
+  start.folder = "/state/jobs/5";
+  start.message = sample();
+  const auto decoded = proto::decode_runner_start(proto::encode(start));
+  REQUIRE(decoded.has_value());
+  REQUIRE(decoded->message.has_value());
+  CHECK(proto::encode(*decoded->message) == proto::encode(sample()));
+  start.message->protocol = 99;
+  CHECK_FALSE(proto::decode_runner_start(proto::encode(start)).has_value());
+}
+
+TEST_CASE("what a runner makes ready survives the way, and is told from a start line") {
+  proto::RunnerPrepare prepare;
+  prepare.folder = "/state/jobs/waiting-1";
+  prepare.sandbox.pids = 7;
+  prepare.sandbox.read_only_mounts = {"/opt/sdk"};
+  prepare.agent_binary = "/libexec/gantry-agent";
+  const std::string line = proto::encode(prepare);
+  CHECK(proto::is_runner_prepare(line));
+  const auto decoded = proto::decode_runner_prepare(line);
+  REQUIRE(decoded.has_value());
+  CHECK(proto::encode(*decoded) == line);
+  CHECK(decoded->sandbox.pids == 7);
+  proto::RunnerStart start;
+  start.socket = "/run/gantry.sock";
+  start.folder = "/state/jobs/5";
+  CHECK_FALSE(proto::is_runner_prepare(proto::encode(start)));
+  CHECK_FALSE(proto::decode_runner_prepare(R"({"prepare":true,"protocol":1})").has_value());
+  CHECK_FALSE(proto::decode_runner_prepare("not json").has_value());
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The sandbox of a job: what its message wants as a plan, and a sandbox made before the job is
+// known, which takes most of the time a job needs to begin. Throws core::Exception.
+#pragma once
+
+#include "core/run/sandbox_spec.hpp"
+#include "daemon/os/cgroup.hpp"
+#include "daemon/runner/sandbox/sandbox.hpp"
+#include "proto/runner_protocol.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gantry::daemon::runner {
+
+struct SandboxPlan {
+  core::run::SandboxSpec spec;
+  std::string text;                       // one line for people
+  std::vector<std::string> shortcomings;  // what this machine cannot give
+};
+
+// `folder` is the job's, see job_folder.hpp.
+SandboxPlan plan_sandbox(const proto::JobSandbox& wanted, const fs::path& folder,
+                         const os::CgroupTree& cgroups);
+
+std::unique_ptr<Sandbox> start_sandbox(const core::run::SandboxSpec& spec, const fs::path& agent,
+                                       const os::CgroupTree& cgroups);
+
+// Waits for its job. Nothing but the agent runs in it.
+struct ReadySandbox {
+  fs::path agent;
+  core::run::SandboxSpec spec;
+  std::unique_ptr<Sandbox> sandbox;
+};
+ReadySandbox make_ready(const proto::RunnerPrepare& prepare);
+
+// Whether it is exactly what `plan` asks for, and lives.
+bool fits(const ReadySandbox& ready, const SandboxPlan& plan, const fs::path& agent);
+
+}  // namespace gantry::daemon::runner
