@@ -54,6 +54,7 @@ Value paths_value(const JobPaths& paths) {
   object.set("log_index", paths.log_index);
   object.set("mirror", paths.mirror);
   object.set("trees", paths.trees);
+  object.set("roots", paths.roots);
   object.set("git_binary", paths.git_binary);
   object.set("agent_binary", paths.agent_binary);
   return Value(std::move(object));
@@ -65,6 +66,7 @@ JobPaths paths_from(JsonFields& fields) {
   paths.log_index = fields.text("log_index");
   paths.mirror = fields.text("mirror");
   paths.trees = fields.text("trees");
+  paths.roots = fields.text("roots");
   paths.git_binary = fields.text("git_binary");
   paths.agent_binary = fields.text("agent_binary");
   return paths;
@@ -216,6 +218,7 @@ std::string encode(const RunnerPrepare& prepare) {
   object.set("folder", prepare.folder);
   object.set("sandbox", sandbox_value(prepare.sandbox));
   object.set("agent_binary", prepare.agent_binary);
+  object.set("roots", prepare.roots);
   return core::expr::to_json(Value(std::move(object)));
 }
 
@@ -234,6 +237,7 @@ core::Result<RunnerPrepare> decode_runner_prepare(std::string_view json) {
   prepare.folder = fields.text("folder");
   prepare.sandbox = sandbox_from(sandbox);
   prepare.agent_binary = fields.text("agent_binary");
+  prepare.roots = fields.text("roots");
   if (prepare.folder.empty()) fields.wrong("folder", "the job's folder");
   for (const JsonFields* part : {&fields, &sandbox}) {
     if (part->error()) return core::fail(*part->error());

@@ -48,6 +48,7 @@ struct JobPaths {
   std::string log, log_index;            // made by the runner (core/run/log_format.hpp)
   std::string mirror;                    // bare mirror of the repository, fetched already
   std::string trees;                     // cache of commit trees of this repository
+  std::string roots;                     // cache of parts of root file systems; "" = none
   std::string git_binary, agent_binary;  // gantry-git, gantry-agent
 };
 
@@ -104,8 +105,8 @@ struct JobMessage {
 struct RunnerPrepare {
   int protocol = kRunnerProtocol;
   std::string folder;
-  JobSandbox sandbox;  // as the next job is likely to want it
-  std::string agent_binary;
+  JobSandbox sandbox;               // as the next job is likely to want it
+  std::string agent_binary, roots;  // as in JobPaths
 };
 
 // The line that gives a runner its job; end of file instead makes it exit 0. `folder` (the same in

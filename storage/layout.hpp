@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 //   mirrors/<repo id>.git           bare mirror of a repository
 //   trees/<repo id>/<sha>-<depth>/  a commit's tree, made once, copied to each job
 //   actions/<source>/<owner>/<name>/  actions of other repositories; see runner/action_store
+//   roots/etc-<hash>/               what sandboxes show as /etc, made when the host's has changed
 //   runners/<name>/                 of one runner, also while it waits for a job; see RunnerStart
 //   jobs/<job id>                   a link to the folder of the job's runner, while it runs
 //   logs/<job id / 1000>/<job id>.log[.zst], .idx   finished and running logs
@@ -27,6 +28,7 @@ class Layout {
   fs::path mirror(core::RepoId repo) const;
   fs::path trees(core::RepoId repo) const;
   fs::path actions() const { return state_ / "actions"; }
+  fs::path roots() const { return state_ / "roots"; }
   fs::path jobs() const { return state_ / "jobs"; }
   fs::path job(core::JobId job) const;
   fs::path job_token(core::JobId job) const;  // hash of its runner's token

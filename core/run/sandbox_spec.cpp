@@ -23,7 +23,8 @@ bool is_below_jobs_own(const std::string& path) {
                      [&](const std::string& folder) { return path.starts_with(folder); });
 }
 
-std::string passwd(const SandboxSpec& spec) {
+std::string passwd() {
+  const SandboxSpec spec;
   const std::string ids = std::to_string(spec.uid) + ":" + std::to_string(spec.gid);
   return "root:x:0:0:root:/root:/usr/sbin/nologin\n"
          "runner:x:" +
@@ -32,8 +33,8 @@ std::string passwd(const SandboxSpec& spec) {
          "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
 }
 
-std::string group(const SandboxSpec& spec) {
-  return "root:x:0:\nrunner:x:" + std::to_string(spec.gid) + ":\nnogroup:x:65534:\n";
+std::string group() {
+  return "root:x:0:\nrunner:x:" + std::to_string(SandboxSpec().gid) + ":\nnogroup:x:65534:\n";
 }
 
 std::string hosts(const std::string& hostname) {
@@ -42,22 +43,15 @@ std::string hosts(const std::string& hostname) {
 
 void add_etc(const HostRoot& host, const HostRootOptions& options, SandboxSpec& spec) {
   using Kind = Mount::Kind;
+  const bool is_ready = !host.etc_folder.empty();
+  if (is_ready) spec.mounts.push_back({Kind::read_only, host.etc_folder, "/etc"});
   for (const std::string& path : host.etc)
     spec.mounts.push_back({Kind::read_only, path, path});
-  const auto file = [&spec](std::string content, const char* path) {
-    spec.mounts.push_back({Kind::file, std::move(content), path});
-  };
-  for (const auto& copy : host.copies)
-    file(copy.content, copy.path.c_str());
-  file(passwd(spec), "/etc/passwd");
-  file(group(spec), "/etc/group");
-  file(hosts(options.hostname), "/etc/hosts");
-  file(options.hostname + "\n", "/etc/hostname");
-  file(
-      "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\n"
-      "protocols: files\nservices: files\n",
-      "/etc/nsswitch.conf");
-  file(options.resolv_conf, "/etc/resolv.conf");
+  if (is_ready) return;
+  for (const auto& files : {host.copies, own_etc_files(options)}) {
+    for (const auto& file : files)
+      spec.mounts.push_back({Kind::file, file.content, file.path});
+  }
 }
 
 // Kinds whose arguments are the option, perhaps the source, and the target.
@@ -114,6 +108,19 @@ const std::vector<std::string>& shareable_etc_names() {
       "pki/tls/certs",   "protocols",       "services",    "ssl/certs",       "ssl/openssl.cnf",
       "timezone"};
   return names;
+}
+
+std::vector<HostRoot::Copy> own_etc_files(const HostRootOptions& options) {
+  return {
+      {"/etc/passwd", passwd()},
+      {"/etc/group", group()},
+      {"/etc/hosts", hosts(options.hostname)},
+      {"/etc/hostname", options.hostname + "\n"},
+      {"/etc/nsswitch.conf",
+       "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\n"
+       "protocols: files\nservices: files\n"},
+      {"/etc/resolv.conf", options.resolv_conf},
+  };
 }
 
 SandboxSpec host_root_sandbox(const HostRoot& host, const HostRootOptions& options) {

@@ -56,6 +56,7 @@ struct HostRoot {
     std::string content;
   };
   std::vector<Copy> copies;         // small files of /etc: cheaper than a mount
+  std::string etc_folder;           // has copies, links and own_etc_files() ready; may be empty
   std::vector<std::string> masked;  // files of /proc that tell of the kernel or the host
 };
 
@@ -76,6 +77,9 @@ struct HostRootOptions {
 inline constexpr const char* kSandboxHome = "/home/runner";
 inline constexpr const char* kSandboxActions = "/home/runner/work/_actions";
 inline constexpr const char* kInternetDns = "100.100.2.3";  // slirp4netns's resolver
+
+// Files of /etc that every sandbox gets in place of the host's. They do not depend on its folders.
+std::vector<HostRoot::Copy> own_etc_files(const HostRootOptions& options);
 
 // Host programs read-only, HOME and /tmp from the job's folder. The workspace lies at
 // /home/runner/work/<repo>/<repo> and the runner's temp folder at /home/runner/work/_temp.

@@ -110,6 +110,7 @@ proto::JobMessage make_job_message(const ActiveJob& job, const MessageParts& par
   message.paths.log_index = parts.layout.log_index(job.id).string();
   message.paths.mirror = parts.layout.mirror(run.repo.id).string();
   message.paths.trees = parts.layout.trees(run.repo.id).string();
+  message.paths.roots = parts.layout.roots().string();
   message.paths.git_binary = parts.programs.git.string();
   message.paths.agent_binary = parts.programs.agent.string();
   message.repository = repository_of(run, parts);

@@ -114,6 +114,7 @@ Supervisor::Spare Supervisor::spawn_spare() const {
   prepare.folder = spare.folder.string();
   prepare.sandbox = sandbox_for(*conductor_.settings(), last_offer_, last_trust_);
   prepare.agent_binary = programs_.agent.string();
+  prepare.roots = layout_.roots().string();
   core::write_all(spare.to_stdin.get(), proto::encode(prepare) + "\n");
   return spare;
 }

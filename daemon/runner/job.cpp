@@ -199,7 +199,8 @@ void Job::read_workflow() {
 void Job::start_sandbox() {
   const os::CgroupTree cgroups = os::CgroupTree::discover();
   const fs::path agent = message_.paths.agent_binary;
-  SandboxPlan plan = plan_sandbox(message_.sandbox, settings_.folder, cgroups);
+  SandboxPlan plan =
+      plan_sandbox(message_.sandbox, {settings_.folder, message_.paths.roots}, cgroups);
   std::optional<ReadySandbox> ready = std::move(settings_.ready);
   if (ready && fits(*ready, plan, agent)) {
     processes_.use(std::move(ready->sandbox));

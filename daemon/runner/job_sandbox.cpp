@@ -59,7 +59,7 @@ void describe_limits(const proto::JobSandbox& wanted, const os::CgroupTree& cgro
 
 }  // namespace
 
-SandboxPlan plan_sandbox(const proto::JobSandbox& wanted, const fs::path& folder,
+SandboxPlan plan_sandbox(const proto::JobSandbox& wanted, const SandboxPaths& paths,
                          const os::CgroupTree& cgroups) {
   if (wanted.root != "host") {
     throw Exception(Errc::invalid,
@@ -67,9 +67,9 @@ SandboxPlan plan_sandbox(const proto::JobSandbox& wanted, const fs::path& folder
   }
   SandboxPlan plan;
   core::run::HostRootOptions options;
-  options.home = home_in(folder);
-  options.tmp = tmp_in(folder);
-  options.actions = actions_in(folder);
+  options.home = home_in(paths.folder);
+  options.tmp = tmp_in(paths.folder);
+  options.actions = actions_in(paths.folder);
   options.read_only = wanted.read_only_mounts;
   options.network = network_of(wanted.network);
   if (options.network == core::run::Network::internet) {
@@ -85,7 +85,8 @@ SandboxPlan plan_sandbox(const proto::JobSandbox& wanted, const fs::path& folder
   options.limits.cpu_percent = wanted.cpu_percent;
   plan.text = "root host, network " + std::string(word(options.network));
   describe_limits(wanted, cgroups, plan);
-  plan.spec = core::run::host_root_sandbox(host_root(), options);
+  plan.spec = core::run::host_root_sandbox(
+      paths.roots.empty() ? host_root() : host_root(options, paths.roots), options);
   return plan;
 }
 
@@ -103,7 +104,7 @@ ReadySandbox make_ready(const proto::RunnerPrepare& prepare) {
   ReadySandbox ready;
   ready.agent = prepare.agent_binary;
   make_job_folders(prepare.folder);
-  ready.spec = plan_sandbox(prepare.sandbox, prepare.folder, cgroups).spec;
+  ready.spec = plan_sandbox(prepare.sandbox, {prepare.folder, prepare.roots}, cgroups).spec;
   ready.sandbox = start_sandbox(ready.spec, ready.agent, cgroups);
   return ready;
 }

@@ -20,8 +20,11 @@ struct SandboxPlan {
   std::vector<std::string> shortcomings;  // what this machine cannot give
 };
 
-// `folder` is the job's, see job_folder.hpp.
-SandboxPlan plan_sandbox(const proto::JobSandbox& wanted, const fs::path& folder,
+struct SandboxPaths {
+  fs::path folder;  // the job's, see job_folder.hpp
+  fs::path roots;   // shared with other jobs; empty: nothing is
+};
+SandboxPlan plan_sandbox(const proto::JobSandbox& wanted, const SandboxPaths& paths,
                          const os::CgroupTree& cgroups);
 
 std::unique_ptr<Sandbox> start_sandbox(const core::run::SandboxSpec& spec, const fs::path& agent,

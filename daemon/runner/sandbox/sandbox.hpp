@@ -93,8 +93,10 @@ struct BubblewrapConfig {
 std::unique_ptr<Sandbox> start_bubblewrap(const core::run::SandboxSpec& spec,
                                           const BubblewrapConfig& config);
 
-// What of this host the default root shows. Cheap (some stat calls).
+// What of this host the default root shows. The second keeps a copy of the files of /etc below
+// `cache`, made when one of them has changed, so that a sandbox has one mount in place of them all.
 core::run::HostRoot host_root();
+core::run::HostRoot host_root(const core::run::HostRootOptions& options, const fs::path& cache);
 
 // Can jobs have Network::internet here? Empty: yes. Otherwise the reason, for the job's log.
 std::string internet_unavailable_reason(const std::string& slirp4netns);

@@ -213,6 +213,7 @@ void RunnerJob::make_ahead() {
   ahead->folder = folder();
   ahead->sandbox = message.sandbox;
   ahead->agent_binary = message.paths.agent_binary;
+  ahead->roots = message.paths.roots;
 }
 
 int RunnerJob::finish() {

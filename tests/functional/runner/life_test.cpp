@@ -191,3 +191,19 @@ TEST_CASE("runner: where no sandbox can be made ahead, the job says why it has n
   CHECK(job.completed().conclusion == Conclusion::failure);
   CHECK(job.logged("/nowhere/gantry-agent"));
 }
+
+TEST_CASE("runner: files of /etc made once for all sandboxes are what each would have of its own") {
+  const std::string step =
+      R"js({"run": "cd /etc; for f in $(find . -maxdepth 2 | sort); do echo $f; done; cat passwd group hosts nsswitch.conf; touch x || echo closed"})js";
+  RunnerJob own(step);
+  CHECK(own.finish() == 0);
+  const core::TempDir roots;
+  RunnerJob shared(step);
+  shared.message.paths.roots = roots.path();
+  shared.make_ahead();
+  CHECK(shared.finish() == 0);
+  CHECK(shared.completed().conclusion == Conclusion::success);
+  CHECK(shared.logged("closed"));
+  CHECK(shared.log_of_step(2) == own.log_of_step(2));
+  CHECK_FALSE(std::filesystem::is_empty(roots.path()));
+}

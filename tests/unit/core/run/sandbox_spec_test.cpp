@@ -50,6 +50,15 @@ TEST_CASE("sandbox spec: the default root becomes these arguments") {
         "--remount-ro / --chdir /home/runner --seccomp 5 --info-fd 6 -- /agent");
 }
 
+TEST_CASE("sandbox spec: a folder with the files of /etc takes the place of them all") {
+  HostRoot host = sample_host();
+  host.etc_folder = "/roots/etc-1";
+  const std::string args = arguments_of(host_root_sandbox(host, sample_options()), {});
+  CHECK(args.find("--ro-bind /roots/etc-1 /etc --ro-bind /etc/ssl/certs /etc/ssl/certs --ro-bind "
+                  "/opt /opt") != std::string::npos);
+  CHECK(args.find("--file") == std::string::npos);
+}
+
 TEST_CASE("sandbox spec: a folder below one of the job's own is mounted after it") {
   HostRootOptions options = sample_options();
   options.read_only = {"/tmp/shared", "/srv"};
