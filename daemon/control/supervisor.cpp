@@ -80,6 +80,7 @@ Supervisor::Supervisor(async::Runtime& runtime, Conductor& conductor, storage::L
       conductor_(conductor),
       layout_(std::move(layout)),
       programs_(std::move(programs)),
+      nursery_(programs_.runner),
       socket_(std::move(socket)),
       tasks_(tasks),
       tokens_(std::move(tokens)) {}
@@ -88,34 +89,20 @@ Supervisor::~Supervisor() {
   release_all();
 }
 
-os::Child Supervisor::spawn_runner(core::UniqueFd& to_stdin) const {
-  core::Pipe pipe = core::make_pipe();
-  // So that job messages fit in; where the kernel refuses, big ones are fetched.
-  (void)::fcntl(pipe.write.get(), F_SETPIPE_SZ, kRunnerPipeBytes);
-  os::SpawnOptions options;
-  options.argv = {programs_.runner.string()};
-  options.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                 "LANG=C.UTF-8"};
-  options.session = os::Session::session;
-  options.fds.push_back(os::FdMapping{pipe.read.get(), 0});
-  options.fds.push_back(os::FdMapping{2, 2});
-  os::Child child = os::spawn(options);
-  to_stdin = std::move(pipe.write);
-  return child;
-}
-
 // Makes its sandbox ready while it waits: the next job is likely to want what the last one did.
-Supervisor::Spare Supervisor::spawn_spare() const {
+Supervisor::Spare Supervisor::spawn_spare() {
   Spare spare;
   spare.folder = layout_.runners() / core::random_hex(8);
   make_private_folder(spare.folder);
-  spare.child = spawn_runner(spare.to_stdin);
+  spare.runner = nursery_.start_runner();
+  // So that job messages fit in; where the kernel refuses, big ones are fetched.
+  (void)::fcntl(spare.runner.to_stdin.get(), F_SETPIPE_SZ, kRunnerPipeBytes);
   proto::RunnerPrepare prepare;
   prepare.folder = spare.folder.string();
   prepare.sandbox = sandbox_for(*conductor_.settings(), last_offer_, last_trust_);
   prepare.agent_binary = programs_.agent.string();
   prepare.roots = layout_.roots().string();
-  core::write_all(spare.to_stdin.get(), proto::encode(prepare) + "\n");
+  core::write_all(spare.runner.to_stdin.get(), proto::encode(prepare) + "\n");
   return spare;
 }
 
@@ -153,7 +140,7 @@ void Supervisor::sweep() {
 
 Supervisor::Spare Supervisor::take_spare() {
   // One that was killed meanwhile has closed its end: the next one is taken.
-  while (!spares_.empty() && spares_.front().child.try_wait()) {
+  while (!spares_.empty() && spares_.front().runner.child.try_wait()) {
     core::remove_tree(spares_.front().folder);
     spares_.pop_front();
   }
@@ -190,13 +177,13 @@ void Supervisor::hand_over(Runner& runner, proto::JobMessage message) {
   begin.folder = spare.folder.string();
   begin.message = std::move(message);
   std::string line = proto::encode(begin);
-  const int room = ::fcntl(spare.to_stdin.get(), F_GETPIPE_SZ) - kPrepareRoomBytes;
+  const int room = ::fcntl(spare.runner.to_stdin.get(), F_GETPIPE_SZ) - kPrepareRoomBytes;
   if (static_cast<int>(line.size()) > room) {
     begin.message.reset();
     line = proto::encode(begin);
   }
-  core::write_all(spare.to_stdin.get(), line + "\n");
-  runner.child = std::move(spare.child);
+  core::write_all(spare.runner.to_stdin.get(), line + "\n");
+  runner.child = std::move(spare.runner.child);
 }
 
 async::Task<> Supervisor::run(RunnerPointer runner) {
@@ -322,10 +309,11 @@ void Supervisor::kill_all() {
 void Supervisor::release_all() {
   released_ = true;
   for (Spare& spare : spares_) {
-    spare.child = os::Child();  // it waits for work: killed
+    spare.runner.child = os::Child();  // it waits for work: killed
     core::remove_tree(spare.folder);
   }
   spares_.clear();
+  nursery_.close();
   for (auto& [hash, runner] : by_token_hash_) {
     if (runner->child) runner->pidfd = runner->child.release();
     runner->job->control.notify();  // its long poll is answered, stopping need not wait for it

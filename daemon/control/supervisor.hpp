@@ -7,6 +7,7 @@
 #include "core/base/unique_fd.hpp"
 #include "daemon/control/conductor.hpp"
 #include "daemon/control/job_events.hpp"
+#include "daemon/control/nursery.hpp"
 #include "daemon/control/programs.hpp"
 #include "daemon/http/router.hpp"
 #include "daemon/os/child.hpp"
@@ -57,11 +58,9 @@ class Supervisor final : public JobStarter {
   async::Task<> tidy(core::JobId job);
   struct Spare {
     core::fs::path folder;
-    os::Child child;
-    core::UniqueFd to_stdin;
+    Nursery::Runner runner;
   };
-  os::Child spawn_runner(core::UniqueFd& to_stdin) const;
-  Spare spawn_spare() const;
+  Spare spawn_spare();
   Spare take_spare();
   async::Task<proto::JobMessage> message_for(std::shared_ptr<ActiveJob> job);
   void hand_over(Runner& runner, proto::JobMessage message);
@@ -78,6 +77,7 @@ class Supervisor final : public JobStarter {
   Conductor& conductor_;
   storage::Layout layout_;
   Programs programs_;
+  Nursery nursery_;
   std::string socket_;
   async::TaskGroup& tasks_;
   TokenSource tokens_;

@@ -76,8 +76,9 @@ std::string JobFolder::tools_inside() const {
 }
 
 core::UniqueFd JobFolder::open_folder(const fs::path& relative, Create create) const {
-  if (create == Create::yes) return make_folders(home_.get(), relative);
-  return core::open_beneath(home_.get(), relative, O_RDONLY | O_DIRECTORY);
+  core::UniqueFd folder = core::open_beneath(home_.get(), relative, O_RDONLY | O_DIRECTORY);
+  if (!folder && create == Create::yes) return make_folders(home_.get(), relative);
+  return folder;
 }
 
 core::UniqueFd JobFolder::open_workspace(const fs::path& relative, Create create) const {

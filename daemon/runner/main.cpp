@@ -8,6 +8,7 @@
 #include "daemon/runner/gantryd_link.hpp"
 #include "daemon/runner/job.hpp"
 #include "daemon/runner/job_folder.hpp"
+#include "daemon/runner/nursery.hpp"
 
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include <csignal>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace {
@@ -90,7 +92,7 @@ daemon::async::Task<> run_job(daemon::async::Runtime& runtime, runner::GantrydLi
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
 #ifndef __SANITIZE_ADDRESS__  // whose search for leaks traces the process
   // Nobody may trace or read the one that holds the secrets.
   ::prctl(PR_SET_DUMPABLE, 0);
@@ -98,6 +100,8 @@ int main() {
   std::signal(SIGPIPE, SIG_IGN);
   core::log::set_sink(write_to_stderr, core::log::Level::info);
   try {
+    const bool is_nursery = argc == 2 && std::string_view(argv[1]) == "nursery";
+    if (is_nursery && runner::serve_nursery() == runner::Nursery::ended) return 0;
     daemon::async::Runtime runtime(1);
     Input input;
     runner::JobSettings settings;
