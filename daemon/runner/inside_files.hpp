@@ -6,6 +6,7 @@
 #include "core/base/unique_fd.hpp"
 #include "core/run/problem_matcher.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
