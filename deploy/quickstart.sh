@@ -144,6 +144,7 @@ cat > "$config.new" <<EOF
 state: $state
 listen: {http: ["127.0.0.1:$port"]}
 github: {webhook_secret_files: [$secret]}
+read_only_mounts: [/var/lib/dpkg]  # jobs see which packages there are
 repositories:
   - name: $name
     clone_url: $mirror
