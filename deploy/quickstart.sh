@@ -112,6 +112,8 @@ if [ -d "$source" ]; then
   # The commit that is checked out, also where it is on no branch.
   head=$(git -C "$source" rev-parse -q --verify 'HEAD^{commit}') ||
     die "'$source' is not a git repository with a commit"
+  [ "$(git -C "$source" rev-parse --is-shallow-repository)" = false ] ||
+    die "'$source' is a shallow clone, which cannot be mirrored; git -C '$source' fetch --unshallow"
   branch=$(git -C "$source" symbolic-ref -q --short HEAD || echo main)
   [ -z "$(git -C "$source" status --porcelain)" ] || echo "what is not committed there is left out"
 fi
