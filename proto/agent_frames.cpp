@@ -16,6 +16,7 @@ enum class Type : std::uint8_t {
   start = 1,
   signal = 2,
   bye = 3,
+  listen = 4,
   hello = 65,
   started = 66,
   setup_failed = 67,
@@ -192,6 +193,7 @@ std::string write_reply(const Exited& exited) {
 
 Result<std::string> encode(const Request& request) {
   if (std::holds_alternative<Bye>(request)) return Writer(Type::bye).finish();
+  if (std::holds_alternative<Listen>(request)) return Writer(Type::listen).finish();
   if (const auto* signal = std::get_if<Signal>(&request)) return write_signal(*signal);
   const Start& start = *std::get_if<Start>(&request);
   const std::string program = start.argv.empty() ? "" : start.argv.front();
@@ -238,6 +240,9 @@ Result<Request> decode_request(std::string_view payload) {
     case Type::bye:
       if (!reader.ok()) return malformed("bye");
       return Request(Bye());
+    case Type::listen:
+      if (!reader.ok()) return malformed("listen");
+      return Request(Listen());
     case Type::hello:
     case Type::started:
     case Type::setup_failed:
@@ -278,6 +283,7 @@ Result<Reply> decode_reply(std::string_view payload) {
     case Type::start:
     case Type::signal:
     case Type::bye:
+    case Type::listen:
       break;
   }
   return malformed("unknown");

@@ -17,7 +17,7 @@
 
 namespace gantry::proto::agent {
 
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 inline constexpr std::size_t kMaxRequestBytes = 8 << 20;  // argv and env; the kernel takes less
 inline constexpr std::size_t kMaxReplyBytes = 1 << 10;
 inline constexpr std::size_t kMaxStrings = 1 << 16;
@@ -36,10 +36,15 @@ struct Signal {
   std::int32_t signo = 0;
   bool operator==(const Signal&) const = default;
 };
+// Asks for a socket that listens on 127.0.0.1 of the sandbox's network. It comes over the
+// descriptor sent along, by SCM_RIGHTS beside an i32: 0, or the errno and no socket.
+struct Listen {
+  bool operator==(const Listen&) const = default;
+};
 struct Bye {  // ends the agent, and with it the sandbox
   bool operator==(const Bye&) const = default;
 };
-using Request = std::variant<Start, Signal, Bye>;
+using Request = std::variant<Start, Signal, Listen, Bye>;
 
 // Agent to runner. Hello is the first frame; the runner may send before it has come.
 struct Hello {

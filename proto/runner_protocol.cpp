@@ -13,6 +13,7 @@ using core::expr::Value;
 
 constexpr std::array<std::string_view, 2> kTrust = {"trusted", "untrusted"};
 constexpr std::array<std::string_view, 2> kPinning = {"any_ref", "full_sha"};
+constexpr std::array<std::string_view, 2> kIdTokens = {"no", "yes"};
 constexpr std::array<std::string_view, 2> kConfine = {"yes", "no"};
 constexpr std::array<std::string_view, 3> kNetworks = {"none", "internet", "host"};
 
@@ -144,6 +145,8 @@ void read_contexts(JsonFields& fields, JobMessage& message) {
   message.masks = fields.texts("masks");
   // Absent trust is the careful one.
   message.trust = static_cast<Trust>(fields.choice("trust", kTrust, 1));
+  message.id_tokens = static_cast<IdTokens>(fields.choice("id_tokens", kIdTokens));
+  message.blob_bytes = fields.size("blob_bytes");
 }
 
 void write_contexts(const JobMessage& message, Object& object) {
@@ -157,6 +160,8 @@ void write_contexts(const JobMessage& message, Object& object) {
   object.set("github_token", message.github_token);
   object.set("masks", to_value(message.masks));
   object.set("trust", kTrust[static_cast<std::size_t>(message.trust)]);
+  object.set("id_tokens", kIdTokens[static_cast<std::size_t>(message.id_tokens)]);
+  object.set("blob_bytes", size_value(message.blob_bytes));
 }
 
 Value message_value(const JobMessage& message) {

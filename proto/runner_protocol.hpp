@@ -3,8 +3,9 @@
 // one or two lines, then HTTP/1.1 over the socket, `Authorization: Bearer <one-job token>`:
 //   GET  /runner/v1/job      the job message, where the start line has none
 //   POST /runner/v1/events   ndjson of events (proto/runner_events.hpp), answered by an
-//   acknowledgement GET  /runner/v1/control  waits at most 30 s for an acknowledgement that asks
-//   for something
+//                            acknowledgement
+//   POST /runner/v1/services a call of a runtime service (proto/actions_services.hpp)
+//   GET  /runner/v1/control  waits at most 30 s for an acknowledgement that asks for something
 // A token is good for one job; 401 = not (any more) this runner's job, which makes it stop.
 #pragma once
 
@@ -28,9 +29,11 @@ namespace gantry::proto {
 inline constexpr std::string_view kRunnerJobPath = "/runner/v1/job";
 inline constexpr std::string_view kRunnerEventsPath = "/runner/v1/events";
 inline constexpr std::string_view kRunnerControlPath = "/runner/v1/control";
+inline constexpr std::string_view kRunnerServicesPath = "/runner/v1/services";
 inline constexpr std::chrono::seconds kRunnerControlWait{30};
 
 enum class Trust { trusted, untrusted };
+enum class IdTokens { no, yes };  // `permissions` grants id-token: write
 
 struct JobSandbox {
   std::string root = "host";  // kind of root file system; only "host" so far
@@ -88,6 +91,8 @@ struct JobMessage {
   std::string github_token;        // github.token and secrets.GITHUB_TOKEN; "" = none
   std::vector<std::string> masks;  // besides secrets and tokens
   Trust trust = Trust::untrusted;
+  IdTokens id_tokens = IdTokens::no;
+  std::uint64_t blob_bytes = 0;  // of one artifact or cache entry; 0 = no limit
   std::chrono::milliseconds timeout{std::chrono::minutes(360)};
   std::chrono::minutes cancel_timeout{5};
   std::vector<std::string> labels;

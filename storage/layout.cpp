@@ -43,8 +43,8 @@ fs::path Layout::log_compressed(core::JobId job) const {
 }
 
 void Layout::create() const {
-  for (const char* folder :
-       {"", "mirrors", "trees", "actions", "roots", "runners", "jobs", "logs", "run"}) {
+  for (const char* folder : {"", "mirrors", "trees", "actions", "roots", "runners", "jobs", "logs",
+                             "blobs", "keys", "run"}) {
     const fs::path path = state_ / folder;
     std::error_code error;
     fs::create_directories(path, error);

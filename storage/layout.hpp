@@ -5,6 +5,7 @@
 #include "core/base/ids.hpp"
 
 #include <filesystem>
+#include <string>
 
 namespace gantry::storage {
 
@@ -19,6 +20,8 @@ namespace fs = std::filesystem;
 //   runners/<name>/                 of one runner, also while it waits for a job; see RunnerStart
 //   jobs/<job id>                   a link to the folder of the job's runner, while it runs
 //   logs/<job id / 1000>/<job id>.log[.zst], .idx   finished and running logs
+//   blobs/<ab>/<abcd…>              artifacts and cache entries, by their SHA-256
+//   keys/                           our own, mode 0600
 //   run/                            sockets, pid files
 class Layout {
  public:
@@ -37,6 +40,12 @@ class Layout {
   fs::path log(core::JobId job) const;             // running: plain text
   fs::path log_index(core::JobId job) const;       // running and finished
   fs::path log_compressed(core::JobId job) const;  // finished
+  fs::path blobs() const { return state_ / "blobs"; }
+  fs::path blob(const std::string& digest) const { return blobs() / digest.substr(0, 2) / digest; }
+  fs::path uploads(core::JobId job_id) const {
+    return job(job_id) / "uploads";
+  }  // of a running job
+  fs::path id_token_key() const { return state_ / "keys" / "id-token.pem"; }
   fs::path run() const { return state_ / "run"; }
   fs::path socket() const { return run() / "gantry.sock"; }
   // Creates the folders, mode 0700. Throws core::Exception.

@@ -168,6 +168,17 @@ void read_actions(Section& section, Actions& actions) {
   });
 }
 
+void read_storage(Section& section, Storage& storage) {
+  std::int64_t artifacts = storage.artifact_retention.count();
+  std::int64_t caches = storage.cache_retention.count();
+  section.number("artifact_days", artifacts, 1, 400);
+  section.size("upload", storage.upload_bytes);
+  section.size("cache", storage.cache_bytes);
+  section.number("cache_days", caches, 1, 400);
+  storage.artifact_retention = std::chrono::days(artifacts);
+  storage.cache_retention = std::chrono::days(caches);
+}
+
 void read_all(Section& file, Config& config) {
   file.path("state", config.state);
   file.section("listen", [&](Section& section) { read_listen(section, config.listen); });
@@ -179,6 +190,8 @@ void read_all(Section& file, Config& config) {
   if (!labels.empty()) config.labels = std::move(labels);
   file.section("limits", [&](Section& section) { read_limits(section, config.limits); });
   file.section("actions", [&](Section& section) { read_actions(section, config.actions); });
+  file.section("storage", [&](Section& section) { read_storage(section, config.storage); });
+  read_url(file, "id_token_issuer", config.id_token_issuer);
   file.paths("read_only_mounts", config.read_only_mounts);
   file.texts("path", config.path);
   file.path("vars_file", config.vars_file);

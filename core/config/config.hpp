@@ -82,6 +82,14 @@ struct Limits {
   std::chrono::minutes timeout{360};        // where a job sets none
 };
 
+// What jobs keep in gantryd beyond their end.
+struct Storage {
+  std::chrono::days artifact_retention{90};  // at most, and where a job does not say
+  std::uint64_t upload_bytes = 0;            // of one artifact or cache entry; 0 = no limit
+  std::uint64_t cache_bytes = 10ULL << 30;   // of a repository; 0 = no limit
+  std::chrono::days cache_retention{7};      // since the last use
+};
+
 // SIGTERM: let running jobs end, leave them to the runners, or cancel all runs.
 enum class OnStop { drain, stop, cancel };
 enum class Confine { yes, no };
@@ -94,6 +102,8 @@ struct Config {
   std::vector<Label> labels = {Label{{"ubuntu-latest", "self-hosted", "linux"}}};
   Limits limits;
   Actions actions;
+  Storage storage;
+  std::string id_token_issuer;             // "" = listen.public_url
   std::vector<fs::path> read_only_mounts;  // of the host, seen by every job
   std::vector<std::string> path;           // PATH of jobs; empty = the usual
   std::optional<fs::path> vars_file, secrets_file;

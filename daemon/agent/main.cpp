@@ -6,6 +6,7 @@
 // What runs beside it is hostile and has its uid. So it is not dumpable (no ptrace, no /proc/1/fd),
 // and being pid 1 without handlers no signal from inside reaches it.
 #include "daemon/agent/block_routes.hpp"
+#include "daemon/agent/listen.hpp"
 #include "daemon/agent/steps.hpp"
 #include "proto/agent_frames.hpp"
 
@@ -127,6 +128,10 @@ class Control {
         if (fds_.size() < start->descriptors) return complain({{}, "a start without descriptors"});
         send_reply(steps.start(*start, fds_.data()));
         drop_fds(start->descriptors);
+      } else if (std::holds_alternative<proto::agent::Listen>(*request)) {
+        if (fds_.empty()) return complain({{}, "a listen without a descriptor"});
+        send_listener(fds_.front());
+        drop_fds(1);
       } else if (const auto* signal = std::get_if<proto::agent::Signal>(&*request)) {
         steps.signal(*signal);
       }

@@ -39,10 +39,6 @@ int status_of(core::Errc code) {
   return 500;
 }
 
-bool same_bytes(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
 // "Bearer T" or "token T", as GitHub's clients send it.
 std::string_view token_of(const Request& request) {
   std::string_view header = request.header("Authorization");
@@ -62,6 +58,10 @@ bool may_use(const Settings& settings, const Request& request) {
 }
 
 }  // namespace
+
+bool same_bytes(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
 
 std::int64_t number_of(std::string_view text, std::string_view what) {
   std::int64_t number = 0;
@@ -89,15 +89,22 @@ Api::Api(async::Runtime& runtime, Conductor& conductor, Intake& intake, Settings
       intake_(intake),
       settings_(settings),
       layout_(std::move(layout)),
-      live_(live) {}
+      live_(live),
+      link_key_(core::random_hex(32)) {}
 
 http::Handler Api::guarded(Method method) {
-  return [this, method](Request& request) -> async::Task<Response> {
+  return [this, answer = answering(method)](Request& request) -> async::Task<Response> {
     if (!may_use(*settings_.get(), request)) {
       co_return http::error_response(
           401,
           "Requires authentication: give a token of listen.api_tokens_file, or use the socket");
     }
+    co_return co_await answer(request);
+  };
+}
+
+http::Handler Api::answering(Method method) {
+  return [this, method](Request& request) -> async::Task<Response> {
     std::optional<core::Error> failed;
     try {
       co_return co_await (this->*method)(request);
@@ -122,7 +129,6 @@ void Api::add_github(http::Router& router, const std::string& prefix) {
   router.add("GET", actions + "/runs/{run}/attempts/{attempt}", guarded(&Api::get_run));
   router.add("GET", actions + "/runs/{run}/jobs", guarded(&Api::list_jobs));
   router.add("GET", actions + "/runs/{run}/attempts/{attempt}/jobs", guarded(&Api::list_jobs));
-  router.add("GET", actions + "/runs/{run}/artifacts", guarded(&Api::list_artifacts));
   router.add("POST", actions + "/runs/{run}/cancel", guarded(&Api::cancel_run));
   router.add("POST", actions + "/runs/{run}/rerun", guarded(&Api::rerun_run));
   router.add("POST", actions + "/runs/{run}/rerun-failed-jobs", guarded(&Api::rerun_failed));
@@ -134,6 +140,7 @@ void Api::add_github(http::Router& router, const std::string& prefix) {
   router.add("GET", actions + "/workflows/{workflow}/runs", guarded(&Api::list_workflow_runs));
   router.add("POST", actions + "/workflows/{workflow}/dispatches", guarded(&Api::dispatch));
   router.add("GET", repo + "/check-runs/{job}/annotations", guarded(&Api::check_annotations));
+  add_artifacts(router, actions);
 }
 
 void Api::add_routes(http::Router& router) {
@@ -143,6 +150,13 @@ void Api::add_routes(http::Router& router) {
   router.add("GET", own + "/status", guarded(&Api::own_status));
   router.add("GET", own + "/runs", guarded(&Api::own_runs));
   router.add("GET", own + "/runs/{run}", guarded(&Api::own_get_run));
+  router.add("GET", own + "/runs/{run}/artifacts", guarded(&Api::own_artifacts));
+  router.add("GET", own + "/artifacts/{artifact}/download",
+             [this, open = answering(&Api::artifact_bytes),
+              shut = guarded(&Api::artifact_bytes)](Request& request) -> async::Task<Response> {
+               const http::Handler& handler = has_valid_link(request) ? open : shut;
+               co_return co_await handler(request);
+             });
   router.add("GET", own + "/runs/{run}/events", guarded(&Api::run_events));
   router.add("GET", own + "/runs/{run}/log/stream", guarded(&Api::run_log_stream));
   router.add("POST", own + "/runs/{run}/cancel", guarded(&Api::own_cancel));

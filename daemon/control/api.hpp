@@ -10,9 +10,12 @@
 #include "daemon/control/settings.hpp"
 #include "daemon/control/views.hpp"
 #include "daemon/http/router.hpp"
+#include "storage/artifacts.hpp"
+#include "storage/caches.hpp"
 #include "storage/layout.hpp"
 
 #include <string>
+#include <vector>
 
 namespace gantry::daemon::control {
 
@@ -28,6 +31,7 @@ class Api {
 
   // Refuses without a token, turns core::Exception into the status that fits.
   http::Handler guarded(Method method);
+  http::Handler answering(Method method);  // the second without the first
   void add_github(http::Router& router, const std::string& prefix);
 
   // api_github.cpp
@@ -44,9 +48,27 @@ class Api {
   async::Task<http::Response> rerun_failed(http::Request& request);
   async::Task<http::Response> rerun_job(http::Request& request);
   async::Task<http::Response> dispatch(http::Request& request);
-  async::Task<http::Response> list_artifacts(http::Request& request);
   async::Task<http::Response> check_annotations(http::Request& request);
   async::Task<http::Response> get_repository(http::Request& request);
+
+  // api_artifacts.cpp
+  void add_artifacts(http::Router& router, const std::string& actions);
+  async::Task<http::Response> list_artifacts(http::Request& request);
+  async::Task<http::Response> list_run_artifacts(http::Request& request);
+  async::Task<http::Response> get_artifact(http::Request& request);
+  async::Task<http::Response> artifact_link(http::Request& request);
+  async::Task<http::Response> artifact_bytes(http::Request& request);
+  async::Task<http::Response> delete_artifact(http::Request& request);
+  async::Task<http::Response> own_artifacts(http::Request& request);
+  async::Task<http::Response> list_caches(http::Request& request);
+  async::Task<http::Response> delete_caches(http::Request& request);
+  async::Task<http::Response> delete_cache(http::Request& request);
+  async::Task<http::Response> cache_usage(http::Request& request);
+  async::Task<http::Response> delete_these(std::vector<storage::Cache> caches);
+  async::Task<storage::Artifact> artifact_of(const http::Request& request);
+  async::Task<> remove_blobs(std::vector<std::string> digests);
+  std::string link_signature(std::int64_t artifact, const std::string& expires) const;
+  bool has_valid_link(const http::Request& request) const;
 
   // api_own.cpp
   async::Task<http::Response> own_runs(http::Request& request);
@@ -78,6 +100,7 @@ class Api {
   SettingsHolder& settings_;
   storage::Layout layout_;
   Live& live_;
+  std::string link_key_;  // of addresses that need no token; dies with us
 };
 
 }  // namespace gantry::daemon::control

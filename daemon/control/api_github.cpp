@@ -27,13 +27,6 @@ int query_number(const Request& request, const char* name, int fallback, int mos
   return std::clamp(number, 1, most);
 }
 
-storage::Page page_of(const Request& request) {
-  storage::Page page;
-  page.number = query_number(request, "page", 1, 1 << 20);
-  page.size = query_number(request, "per_page", 30, 100);
-  return page;
-}
-
 // GitHub's Link header: clients follow it, they do not count.
 void add_links(Response& response, const Request& request, const ViewBase& base,
                const storage::Page& page, std::int64_t total) {
@@ -125,15 +118,22 @@ json run_list_json(Database& d, const storage::RunList& list, const storage::Rep
   return {{"total_count", list.total_count}, {"workflow_runs", std::move(runs)}};
 }
 
-void check_owner(const storage::Run& run, const storage::Repository& repo) {
-  if (run.repo != repo.id) throw Exception(Errc::not_found, "Not Found");
-}
-
 Response nothing(int status) {
   return http::json_response(status, "{}");
 }
 
 }  // namespace
+
+storage::Page page_of(const Request& request) {
+  storage::Page page;
+  page.number = query_number(request, "page", 1, 1 << 20);
+  page.size = query_number(request, "per_page", 30, 100);
+  return page;
+}
+
+void check_owner(const storage::Run& run, const storage::Repository& repo) {
+  if (run.repo != repo.id) throw Exception(Errc::not_found, "Not Found");
+}
 
 async::Task<Response> Api::get_repository(Request& request) {
   const auto repo = co_await repository_of(request);
@@ -369,14 +369,6 @@ async::Task<Response> Api::dispatch(Request& request) {
       {"run_url", base.api + run_path},
       {"html_url", base.web + "/" + name + "/actions/runs/" + std::to_string(id.value)}};
   co_return http::json_response(200, answer.dump());
-}
-
-// There are none yet; gh asks for them with every `run view`.
-async::Task<Response> Api::list_artifacts(Request& request) {
-  const auto repo = co_await repository_of(request);
-  const storage::Run run = co_await run_of(request);
-  check_owner(run, repo);
-  co_return http::json_response(200, R"({"total_count":0,"artifacts":[]})");
 }
 
 async::Task<Response> Api::check_annotations(Request& request) {

@@ -88,6 +88,8 @@ App::App(Settings settings, Programs programs, os::ServiceNotifier notifier, Rel
       tokens_(settings_, github_.get()),
       git_(runtime_, settings_, layout_, programs_, tasks_),
       conductor_(runtime_, db_, settings_, live_, clock_, tasks_),
+      id_tokens_(runtime_, conductor_, layout_),
+      services_(conductor_, id_tokens_, layout_),
       supervisor_(runtime_, conductor_, layout_, programs_,
                   socket_path(*settings_.get(), layout_).string(), tasks_,
                   [this](std::shared_ptr<ActiveRun> run) {
@@ -98,6 +100,9 @@ App::App(Settings settings, Programs programs, os::ServiceNotifier notifier, Rel
       api_(runtime_, conductor_, intake_, settings_, layout_, live_),
       signals_(runtime_.executor(), SIGTERM, SIGINT, SIGHUP) {
   conductor_.set_starter(supervisor_);
+  supervisor_.set_services([this](std::shared_ptr<ActiveJob> job, proto::ServiceCall call) {
+    return services_.call(std::move(job), std::move(call));
+  });
   if (github_) {
     reporter_ = std::make_unique<github::Reporter>(runtime_.executor(), *github_, outbox_, clock_);
     conductor_.set_reports_changed([this] { reporter_->notify(); });
@@ -105,6 +110,7 @@ App::App(Settings settings, Programs programs, os::ServiceNotifier notifier, Rel
   intake_.add_routes(router_);
   supervisor_.add_routes(router_);
   api_.add_routes(router_);
+  id_tokens_.add_routes(router_);
   server_ = std::make_unique<http::Server>(runtime_.executor(), router_);
 }
 
@@ -157,6 +163,7 @@ async::Task<> App::start() {
   supervisor_.sweep();
   supervisor_.warm_up();
   tasks_.spawn("overdue runners", supervisor_.end_overdue());
+  tasks_.spawn("cleaning up", services_.sweep());
   tasks_.spawn("signals", watch_signals());
   tasks_.spawn("watchdog", keep_watchdog());
   tasks_.spawn("idle git", git_.let_idle_go());

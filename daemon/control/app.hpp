@@ -11,7 +11,9 @@
 #include "daemon/control/db_thread.hpp"
 #include "daemon/control/git_pool.hpp"
 #include "daemon/control/github_tokens.hpp"
+#include "daemon/control/id_tokens.hpp"
 #include "daemon/control/intake.hpp"
+#include "daemon/control/job_services.hpp"
 #include "daemon/control/live.hpp"
 #include "daemon/control/reports.hpp"
 #include "daemon/control/settings.hpp"
@@ -70,6 +72,8 @@ class App {
   GithubTokens tokens_;
   GitPool git_;
   Conductor conductor_;
+  IdTokens id_tokens_;
+  JobServices services_;
   Supervisor supervisor_;
   Intake intake_;
   OutboxQueue outbox_;

@@ -2,6 +2,7 @@
 #include "daemon/control/job_message.hpp"
 
 #include "core/workflow/job_text.hpp"
+#include "daemon/control/id_tokens.hpp"
 
 #include <unistd.h>
 
@@ -101,6 +102,8 @@ proto::JobMessage make_job_message(const ActiveJob& job, const MessageParts& par
   message.vars = parts.settings.vars_of(run.repo.full_name);
   if (is_trusted) message.secrets = parts.settings.secrets_of(run.repo.full_name);
   message.github_token = parts.github_token;
+  message.id_tokens = may_have_id_tokens(job) ? proto::IdTokens::yes : proto::IdTokens::no;
+  message.blob_bytes = parts.settings.config.storage.upload_bytes;
   message.trust = is_trusted ? proto::Trust::trusted : proto::Trust::untrusted;
   message.timeout = job.plan.timeout.value_or(parts.settings.config.limits.timeout);
   message.labels = job.labels;

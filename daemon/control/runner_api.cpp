@@ -27,6 +27,7 @@ void Supervisor::add_routes(http::Router& router) {
   router.add("GET", proto::kRunnerJobPath, [this](Request& r) { return get_job(r); });
   router.add(
       "POST", proto::kRunnerEventsPath, [this](Request& r) { return post_events(r); }, events);
+  router.add("POST", proto::kRunnerServicesPath, [this](Request& r) { return post_service(r); });
   router.add("GET", proto::kRunnerControlPath, [this](Request& r) { return get_control(r); });
 }
 
@@ -75,6 +76,15 @@ async::Task<Response> Supervisor::post_events(Request& request) {
   }
   const EventsStored stored = co_await take(runner, std::move(*events));
   co_return http::json_response(200, acknowledgement(*runner, stored.acked));
+}
+
+async::Task<Response> Supervisor::post_service(Request& request) {
+  const RunnerPointer runner = find(request);
+  if (!runner) co_return not_yours();
+  auto call = proto::decode_service_call(request.body);
+  if (!call) co_return http::error_response(400, call.error().message);
+  const proto::ServiceAnswer answer = co_await services_(runner->job, std::move(*call));
+  co_return http::json_response(200, proto::encode(answer));
 }
 
 async::Task<Response> Supervisor::get_control(Request& request) {

@@ -11,6 +11,7 @@
 #include "daemon/control/programs.hpp"
 #include "daemon/http/router.hpp"
 #include "daemon/os/child.hpp"
+#include "proto/actions_services.hpp"
 #include "proto/runner_protocol.hpp"
 #include "storage/layout.hpp"
 
@@ -34,6 +35,11 @@ class Supervisor final : public JobStarter {
   void start(std::shared_ptr<ActiveJob> job) override;
   void adopt(std::shared_ptr<ActiveJob> job) override;
   bool has_runner(core::JobId job) const override;
+
+  // What answers calls of the runtime services.
+  using ServiceHandler = std::function<async::Task<proto::ServiceAnswer>(
+      std::shared_ptr<ActiveJob> job, proto::ServiceCall call)>;
+  void set_services(ServiceHandler services) { services_ = std::move(services); }
 
   void add_routes(http::Router& router);  // /runner/v1/…
 
@@ -72,6 +78,7 @@ class Supervisor final : public JobStarter {
   async::Task<http::Response> get_job(http::Request& request);
   async::Task<http::Response> post_events(http::Request& request);
   async::Task<http::Response> get_control(http::Request& request);
+  async::Task<http::Response> post_service(http::Request& request);
 
   async::Runtime& runtime_;
   Conductor& conductor_;
@@ -81,6 +88,7 @@ class Supervisor final : public JobStarter {
   std::string socket_;
   async::TaskGroup& tasks_;
   TokenSource tokens_;
+  ServiceHandler services_;
   std::unordered_map<std::string, RunnerPointer> by_token_hash_;
   std::deque<Spare> spares_;
   std::size_t last_offer_ = 0;  // of the job started last

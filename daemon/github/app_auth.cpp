@@ -4,13 +4,6 @@
 #include "core/base/log.hpp"
 #include "proto/version.hpp"
 
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-
-#include <vector>
-
 namespace gantry::daemon::github {
 namespace {
 
@@ -20,24 +13,6 @@ using std::chrono::milliseconds;
 constexpr std::chrono::minutes kRefreshBefore{5};
 constexpr std::chrono::seconds kIssuedBefore{60};
 constexpr std::chrono::seconds kValidFor{540};
-
-std::string base64url(std::string_view bytes) {
-  static constexpr std::string_view kLetters =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string text;
-  unsigned pending = 0;
-  unsigned bits = 0;
-  for (const char c : bytes) {
-    pending = (pending << 8U) | static_cast<unsigned char>(c);
-    bits += 8;
-    while (bits >= 6) {
-      bits -= 6;
-      text += kLetters[(pending >> bits) & 63U];
-    }
-  }
-  if (bits > 0) text += kLetters[(pending << (6 - bits)) & 63U];
-  return text;
-}
 
 std::int64_t epoch_seconds(core::Timestamp time) {
   return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
@@ -51,57 +26,31 @@ bool speaks_of_time(std::string_view message) {
          message.find("Expiration") != std::string_view::npos;
 }
 
+Rs256Key read_key(std::string_view pem) {
+  try {
+    return Rs256Key::from_pem(pem);
+  } catch (const core::Exception& error) {
+    throw core::Exception(Errc::invalid,
+                          "reading the GitHub App's private key: " + error.error().message +
+                              "; download one from the App's settings");
+  }
+}
+
 }  // namespace
 
-struct JwtSigner::Key {
-  explicit Key(EVP_PKEY* key) : value(key) {}
-  Key(const Key&) = delete;
-  Key& operator=(const Key&) = delete;
-  ~Key() { ::EVP_PKEY_free(value); }
-  EVP_PKEY* value;
-};
-
-JwtSigner::JwtSigner(const AppConfig& config) : issuer_(config.issuer) {
-  const std::string_view pem = config.private_key_pem;
-  const std::unique_ptr<BIO, decltype(&::BIO_free)> bio(
-      ::BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &::BIO_free);
-  // A key with a passphrase must fail, not ask on the terminal.
-  const auto no_passphrase = [](char*, int, int, void*) { return -1; };
-  EVP_PKEY* const key = ::PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr);
-  ::ERR_clear_error();
-  key_ = std::make_unique<Key>(key);
-  if (key == nullptr || ::EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA) {
-    throw core::Exception(
-        Errc::invalid,
-        "reading the GitHub App's private key: not an RSA key in PEM form without "
-        "passphrase; download one from the App's settings");
-  }
+JwtSigner::JwtSigner(const AppConfig& config)
+    : issuer_(config.issuer), key_(read_key(config.private_key_pem)) {
   if (issuer_.empty() || issuer_.find_first_of("\"\\") != std::string::npos) {
     throw core::Exception(Errc::invalid, "reading the GitHub App's id '" + issuer_ +
                                              "': write the client id or the App id");
   }
 }
 
-JwtSigner::JwtSigner(JwtSigner&&) noexcept = default;
-JwtSigner::~JwtSigner() = default;
-
 std::string JwtSigner::sign(core::Timestamp now) const {
   const std::string claims = R"({"iat":)" + std::to_string(epoch_seconds(now - kIssuedBefore)) +
                              R"(,"exp":)" + std::to_string(epoch_seconds(now + kValidFor)) +
                              R"(,"iss":")" + issuer_ + R"("})";
-  const std::string text = base64url(R"({"alg":"RS256","typ":"JWT"})") + '.' + base64url(claims);
-  const std::unique_ptr<EVP_MD_CTX, decltype(&::EVP_MD_CTX_free)> context(::EVP_MD_CTX_new(),
-                                                                          &::EVP_MD_CTX_free);
-  const auto* const bytes = reinterpret_cast<const unsigned char*>(text.data());
-  std::size_t size = 0;
-  const bool begun =
-      ::EVP_DigestSignInit(context.get(), nullptr, ::EVP_sha256(), nullptr, key_->value) == 1 &&
-      ::EVP_DigestSign(context.get(), nullptr, &size, bytes, text.size()) == 1;
-  std::vector<unsigned char> signature(size);
-  if (!begun || ::EVP_DigestSign(context.get(), signature.data(), &size, bytes, text.size()) != 1) {
-    throw core::Exception(Errc::internal, "signing as the GitHub App: OpenSSL refused");
-  }
-  return text + '.' + base64url({reinterpret_cast<const char*>(signature.data()), size});
+  return key_.sign_jwt(R"({"alg":"RS256","typ":"JWT"})", claims);
 }
 
 Task<proto::RestAnswer> exchange(http::Client& client, const ApiConfig& api,

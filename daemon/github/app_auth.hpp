@@ -5,11 +5,11 @@
 
 #include "core/base/time.hpp"
 #include "daemon/async/task.hpp"
+#include "daemon/github/rs256.hpp"
 #include "daemon/http/client.hpp"
 #include "proto/github_rest.hpp"
 
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -32,14 +32,11 @@ struct AppConfig {
 class JwtSigner {
  public:
   explicit JwtSigner(const AppConfig& config);
-  JwtSigner(JwtSigner&&) noexcept;
-  ~JwtSigner();
   std::string sign(core::Timestamp now) const;  // valid from 60 s before to 540 s after `now`
 
  private:
-  struct Key;
   std::string issuer_;
-  std::unique_ptr<Key> key_;
+  Rs256Key key_;
 };
 
 struct MintedToken {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,6 +38,16 @@ struct PeerCredentials {
   gid_t gid = 0;
 };
 
+// A body read piece by piece by its handler; flat memory whatever its size.
+class BodyReader {
+ public:
+  virtual ~BodyReader() = default;
+  // Bytes read; 0 at the end of the body. Throws Exception(cancelled) when the client went away or
+  // stood still for too long.
+  virtual Task<std::size_t> read_some(std::span<char> into) = 0;
+  virtual std::uint64_t length() const = 0;  // of the whole body
+};
+
 struct Request {
   std::string method;  // upper case
   std::string target;  // as sent, without scheme and host
@@ -49,6 +60,7 @@ struct Request {
   std::string remote;                                       // "127.0.0.1:41212" or "unix"
   std::optional<PeerCredentials> peer;                      // Unix sockets only
   std::vector<std::pair<std::string, std::string>> params;  // {name} of the route, decoded
+  BodyReader* stream = nullptr;  // of a streamed route, until its handler returns
 
   std::string_view header(std::string_view name) const;  // "" when absent
   std::string_view param(std::string_view name) const;   // "" when absent

@@ -14,8 +14,13 @@
 
 namespace gantry::daemon::http {
 
+// streamed: the handler reads the body itself from Request::stream; Content-Length is demanded
+// (411).
+enum class BodyMode { whole, streamed };
+
 struct RouteOptions {
   std::uint64_t body_limit_bytes = 1ULL << 20;  // more is 413
+  BodyMode body = BodyMode::whole;
 };
 
 class Router {

@@ -235,6 +235,17 @@ Task<> tick_loop(std::shared_ptr<State> state) {
   }
 }
 
+template <class State>
+void start_accepting(const std::shared_ptr<State>& state, Listener listener, core::UniqueFd fd) {
+  listener.socket.assign(asio::generic::stream_protocol(family_of(fd.get()), 0), fd.get());
+  static_cast<void>(fd.release());
+  state->listeners.push_back(std::move(listener));
+  state->accepting.spawn("http accept", accept_loop(state, state->listeners.back()));
+  if (!std::exchange(state->is_ticking, true)) {
+    state->accepting.spawn("http deadlines", tick_loop(state));
+  }
+}
+
 }  // namespace
 
 Server::Server(asio::any_io_executor executor, const Router& router, ServerLimits limits)
@@ -243,6 +254,11 @@ Server::Server(asio::any_io_executor executor, const Router& router, ServerLimit
 Server::~Server() {
   state_->accepting.cancel();
   state_->serving.cancel();
+}
+
+void Server::listen(std::string name, core::UniqueFd socket) {
+  start_accepting(state_, Listener{std::move(name), Socket(state_->executor), {}, 0},
+                  std::move(socket));
 }
 
 void Server::listen(const Endpoint& endpoint) {
@@ -257,13 +273,7 @@ void Server::listen(const Endpoint& endpoint) {
     struct stat info {};
     if (::lstat(listener.unix_path.c_str(), &info) == 0) listener.inode = info.st_ino;
   }
-  listener.socket.assign(asio::generic::stream_protocol(family_of(fd.get()), 0), fd.get());
-  static_cast<void>(fd.release());
-  state_->listeners.push_back(std::move(listener));
-  state_->accepting.spawn("http accept", accept_loop(state_, state_->listeners.back()));
-  if (!std::exchange(state_->is_ticking, true)) {
-    state_->accepting.spawn("http deadlines", tick_loop(state_));
-  }
+  start_accepting(state_, std::move(listener), std::move(fd));
 }
 
 std::uint16_t Server::port(std::string_view endpoint_name) const {

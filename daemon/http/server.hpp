@@ -3,6 +3,7 @@
 // request is answered and its connection closed; an exception of a handler is a 500 and a log line.
 #pragma once
 
+#include "core/base/unique_fd.hpp"
 #include "daemon/async/runtime.hpp"
 #include "daemon/http/message.hpp"
 #include "daemon/http/router.hpp"
@@ -53,6 +54,8 @@ class Server {
   // Accepts from now on. Throws Exception naming the address when it cannot. A Unix socket left by
   // a dead server is replaced; one that answers is refused.
   void listen(const Endpoint& endpoint);
+  // The same with a TCP socket that listens already.
+  void listen(std::string name, core::UniqueFd socket);
   std::uint16_t port(std::string_view endpoint_name) const;
   std::size_t connections() const;
 

@@ -3,6 +3,7 @@
 
 #include "core/base/log.hpp"
 #include "core/base/text.hpp"
+#include "daemon/http/socket_writer.hpp"
 #include "daemon/http/wire.hpp"
 
 #include <boost/asio.hpp>
@@ -11,11 +12,9 @@
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <sys/sendfile.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
+#include <cstring>
 
 namespace gantry::daemon::http {
 namespace {
@@ -29,7 +28,6 @@ using TimePoint = std::chrono::steady_clock::time_point;
 constexpr std::size_t kReadBytes = 8 * 1024;
 constexpr std::size_t kBodyReadBytes = 64 * 1024;
 constexpr std::size_t kSmallBody = 128 * 1024;
-constexpr std::size_t kFilePieceBytes = 256 * 1024;
 constexpr std::chrono::seconds kLinger{2};
 
 Response refusal_for(const error_code& error) {
@@ -77,7 +75,7 @@ class Session::Impl {
   enum class Received { yes, closed, refused };
   enum class After { keep, close };
   enum class Until { head, body };
-  class ChunkWriter;
+  class DirectReader;
 
   void set_deadline(std::chrono::milliseconds from_now) {
     deadline_ = std::chrono::steady_clock::now() + from_now;
@@ -105,16 +103,19 @@ class Session::Impl {
   }
 
   Task<After> serve_one();
+  Task<After> answer(const Request& request, Response response, After after);
   Task<Received> receive(Parser& parser, Until until);
   Task<Received> receive_body(Parser& parser, const Request& request, std::uint64_t limit_bytes);
   Task<bool> fill();
   std::optional<Response> take_head(const Parser& parser, Request& request);
+  Task<After> serve_streamed(const Parser& parser, Request& request, const Router::Match& match);
+  std::optional<Response> refuse_body(const Parser& parser, const Request& request,
+                                      std::uint64_t limit_bytes) const;
+  Task<> say_continue(const Request& request);
   Task<Response> respond(Request& request, const Router::Match& match);
   Task<After> send(const Request& request, Response response, After after);
-  Task<> send_file(const FileBody& file);
   Task<After> send_stream(const StreamBody& produce);
   Task<> watch_peer();
-  Task<> write(std::string_view first, std::string_view second = {});
   Task<> linger();
 
   Socket socket_;
@@ -126,39 +127,51 @@ class Session::Impl {
   boost::beast::flat_buffer buffer_;
   Response refusal_;
   TimePoint deadline_;
+  SocketWriter writer_{socket_, deadline_, limits_.write};
   Phase phase_ = Phase::idle;
+  bool client_gone_ = false;  // in the middle of a streamed request
   bool is_chunkable_ = true;  // HTTP/1.1
   bool expired_ = false;
   bool closing_ = false;
 };
 
-// Writes the pieces of a streamed body, each as one chunk.
-class Session::Impl::ChunkWriter final : public BodyWriter {
+// Reads a body straight from the socket, after what came with the head.
+class Session::Impl::DirectReader final : public BodyReader {
  public:
-  explicit ChunkWriter(Impl& session) : session_(session) {}
+  DirectReader(Impl& session, std::uint64_t length)
+      : session_(session), length_(length), left_(length) {}
 
-  Task<> write(std::string_view bytes) override {
-    if (bytes.empty()) co_return;
-    try {
-      if (!session_.is_chunkable_) {
-        co_await session_.write(bytes);
-      } else {
-        std::array<char, 24> size{};
-        std::snprintf(size.data(), size.size(), "%zx\r\n", bytes.size());
-        frame_ = size.data();
-        frame_ += bytes;
-        frame_ += "\r\n";
-        co_await session_.write(frame_);
+  std::uint64_t length() const override { return length_; }
+  bool is_at_end() const { return left_ == 0; }
+
+  Task<std::size_t> read_some(std::span<char> into) override {
+    const std::size_t wanted =
+        static_cast<std::size_t>(std::min<std::uint64_t>(left_, into.size()));
+    if (wanted == 0) co_return 0;
+    std::size_t size = std::min(wanted, session_.buffer_.size());
+    if (size > 0) {
+      std::memcpy(into.data(), session_.buffer_.data().data(), size);
+      session_.buffer_.consume(size);
+    } else {
+      session_.set_deadline(session_.limits_.body);
+      error_code error;
+      const asio::mutable_buffer space(into.data(), wanted);
+      size = co_await session_.socket_.async_read_some(
+          space, asio::redirect_error(asio::use_awaitable, error));
+      session_.deadline_ = TimePoint::max();
+      if (error) {
+        session_.client_gone_ = true;
+        throw core::Exception(core::Errc::cancelled, "receiving a body: the client went away");
       }
-    } catch (const system_error&) {
-      throw core::Exception(core::Errc::cancelled, "sending a stream: the client went away");
     }
-    session_.deadline_ = TimePoint::max();  // silence of the producer is not the client's fault
+    left_ -= size;
+    co_return size;
   }
 
  private:
   Impl& session_;
-  std::string frame_;
+  std::uint64_t length_;
+  std::uint64_t left_;
 };
 
 Task<> Session::Impl::run() {
@@ -184,6 +197,9 @@ Task<Session::Impl::After> Session::Impl::serve_one() {
     } else {
       match = router_.match(request.method, request.path);
       request.params = std::move(match.params);
+      if (match.status == 200 && match.options.body == BodyMode::streamed) {
+        co_return co_await serve_streamed(parser, request, match);
+      }
       received = co_await receive_body(parser, request, match.options.body_limit_bytes);
     }
   }
@@ -198,13 +214,42 @@ Task<Session::Impl::After> Session::Impl::serve_one() {
   deadline_ = TimePoint::max();
   Response response = co_await respond(request, match);
   const bool keep = parser.keep_alive() && !closing_;
-  const After after =
-      co_await send(request, std::move(response), keep ? After::keep : After::close);
+  co_return co_await answer(request, std::move(response), keep ? After::keep : After::close);
+}
+
+Task<Session::Impl::After> Session::Impl::answer(const Request& request, Response response,
+                                                 After after) {
+  after = co_await send(request, std::move(response), after);
   phase_ = Phase::idle;
   forget_body();
   set_deadline(limits_.idle);
   buffer_.shrink_to_fit();
   co_return closing_ ? After::close : after;
+}
+
+Task<Session::Impl::After> Session::Impl::serve_streamed(const Parser& parser, Request& request,
+                                                         const Router::Match& match) {
+  std::optional<Response> refusal = refuse_body(parser, request, match.options.body_limit_bytes);
+  if (!refusal && !parser.content_length()) {
+    refusal = error_response(411, "the body needs a Content-Length");
+  }
+  if (refusal) {
+    co_await send(request, std::move(*refusal), After::close);
+    co_await linger();
+    co_return After::close;
+  }
+  co_await say_continue(request);
+  phase_ = Phase::handling;
+  deadline_ = TimePoint::max();
+  DirectReader reader(*this, *parser.content_length());
+  request.stream = &reader;
+  Response response = co_await respond(request, match);
+  request.stream = nullptr;
+  const bool keep = parser.keep_alive() && !closing_ && reader.is_at_end();
+  const After after =
+      co_await answer(request, std::move(response), keep ? After::keep : After::close);
+  if (!reader.is_at_end()) co_await linger();
+  co_return after;
 }
 
 // Feeds the parser until the head or the whole request is there.
@@ -285,22 +330,34 @@ std::optional<Response> Session::Impl::take_head(const Parser& parser, Request& 
   return std::nullopt;
 }
 
-Task<Session::Impl::Received> Session::Impl::receive_body(Parser& parser, const Request& request,
-                                                          std::uint64_t limit_bytes) {
+// What is wrong with the body that is announced.
+std::optional<Response> Session::Impl::refuse_body(const Parser& parser, const Request& request,
+                                                   std::uint64_t limit_bytes) const {
   const auto length = parser.content_length();
   if (length && *length > limit_bytes) {
-    co_return refuse(error_response(413, "the request body is larger than the " +
-                                             std::to_string(limit_bytes) + " bytes allowed here"));
+    return error_response(413, "the request body is larger than the " +
+                                   std::to_string(limit_bytes) + " bytes allowed here");
+  }
+  const std::string_view expect = request.header("Expect");
+  if (!expect.empty() && !core::equals_ignoring_case(expect, "100-continue")) {
+    return error_response(417, "only 'Expect: 100-continue' is known here");
+  }
+  return std::nullopt;
+}
+
+Task<> Session::Impl::say_continue(const Request& request) {
+  if (request.header("Expect").empty() || buffer_.size() > 0) co_return;
+  co_await writer_.write("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+Task<Session::Impl::Received> Session::Impl::receive_body(Parser& parser, const Request& request,
+                                                          std::uint64_t limit_bytes) {
+  if (auto refusal = refuse_body(parser, request, limit_bytes)) {
+    co_return refuse(std::move(*refusal));
   }
   parser.body_limit(limit_bytes);  // for bodies in chunks
   parser.eager(true);
-  const std::string_view expect = request.header("Expect");
-  if (!expect.empty() && !core::equals_ignoring_case(expect, "100-continue")) {
-    co_return refuse(error_response(417, "only 'Expect: 100-continue' is known here"));
-  }
-  if (!expect.empty() && !parser.is_done() && buffer_.size() == 0) {
-    co_await write("HTTP/1.1 100 Continue\r\n\r\n");
-  }
+  if (!parser.is_done()) co_await say_continue(request);
   set_deadline(limits_.body);
   co_return co_await receive(parser, Until::body);
 }
@@ -320,48 +377,13 @@ Task<Response> Session::Impl::respond(Request& request, const Router::Match& mat
   } catch (const std::exception& error) {
     failure = error.what();
   }
+  if (client_gone_) throw system_error(asio::error::eof);
   core::log::error("request failed", {{"method", request.method},
                                       {"path", request.path},
                                       {"endpoint", request.endpoint},
                                       {"error", failure}});
   co_return error_response(500, "Internal Server Error");
 }
-
-namespace {
-
-// Turns a file's answer into 206, 304 or 416 where the request asks for it.
-void apply_conditions(const Request& request, Response& response) {
-  auto* const file = std::get_if<FileBody>(&response.body);
-  if (file == nullptr || response.status != 200) return;
-  const std::string etag(response.headers.find("ETag").value_or(""));
-  if (!etag.empty() && request.header("If-None-Match") == etag) {
-    response.status = 304;
-    response.body = std::string();
-    return;
-  }
-  response.headers.set("Accept-Ranges", "bytes");
-  const std::string_view if_range = request.header("If-Range");
-  if (!if_range.empty() && if_range != etag) return;
-  const ByteRange range = parse_range(request.header("Range"), file->length);
-  const std::string size = std::to_string(file->length);
-  if (range.kind == RangeKind::unsatisfiable) {
-    response = error_response(416, "the range lies beyond the end of the file");
-    response.headers.set("Content-Range", "bytes */" + size);
-  } else if (range.kind == RangeKind::part) {
-    response.status = 206;
-    response.headers.set("Content-Range", "bytes " + std::to_string(range.first) + '-' +
-                                              std::to_string(range.first + range.length - 1) + '/' +
-                                              size);
-    file->offset += range.first;
-    file->length = range.length;
-  }
-}
-
-bool has_no_body(int status) {
-  return status == 204 || status == 304 || status < 200;
-}
-
-}  // namespace
 
 Task<Session::Impl::After> Session::Impl::send(const Request& request, Response response,
                                                After after) {
@@ -381,46 +403,26 @@ Task<Session::Impl::After> Session::Impl::send(const Request& request, Response 
   response.headers.set("Connection", after == After::keep ? "keep-alive" : "close");
   const std::string head = response_head(response.status, response.headers);
   if (request.method == "HEAD" || has_no_body(response.status)) {
-    co_await write(head);
+    co_await writer_.write(head);
     co_return after;
   }
   if (text != nullptr) {
-    co_await write(head, *text);
+    co_await writer_.write(head, *text);
     co_return after;
   }
-  co_await write(head);
+  co_await writer_.write(head);
   if (stream != nullptr) {
     const After result = co_await send_stream(*stream);
     co_return result == After::keep ? after : After::close;
   }
-  co_await send_file(*file);
+  co_await writer_.send_file(*file);
   co_return after;
-}
-
-Task<> Session::Impl::send_file(const FileBody& file) {
-  auto offset = static_cast<off_t>(file.offset);
-  std::uint64_t left = file.length;
-  while (left > 0) {
-    const ssize_t sent = ::sendfile(socket_.native_handle(), file.fd.get(), &offset,
-                                    std::min<std::uint64_t>(left, kFilePieceBytes));
-    if (sent > 0) {
-      left -= static_cast<std::uint64_t>(sent);
-      set_deadline(limits_.write);
-      continue;
-    }
-    if (sent == 0) {  // the file became shorter than promised: the connection must not go on
-      throw system_error(asio::error::eof);
-    }
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) throw system_error(error_code(errno, boost::system::system_category()));
-    co_await socket_.async_wait(Socket::wait_write, asio::use_awaitable);
-  }
 }
 
 Task<Session::Impl::After> Session::Impl::send_stream(const StreamBody& produce) {
   phase_ = Phase::streaming;
   deadline_ = TimePoint::max();
-  ChunkWriter writer(*this);
+  ChunkWriter writer(writer_, is_chunkable_ ? ChunkWriter::Form::chunks : ChunkWriter::Form::plain);
   const auto executor = co_await asio::this_coro::executor;
   auto both = asio::experimental::make_parallel_group(
       asio::co_spawn(executor, produce(writer), asio::deferred),
@@ -439,7 +441,7 @@ Task<Session::Impl::After> Session::Impl::send_stream(const StreamBody& produce)
   }
   phase_ = Phase::sending;
   set_deadline(limits_.write);
-  if (is_chunkable_) co_await write("0\r\n\r\n");
+  if (is_chunkable_) co_await writer_.write("0\r\n\r\n");
   co_return After::keep;
 }
 
@@ -454,19 +456,6 @@ Task<> Session::Impl::watch_peer() {
   // A next request waits already and hides the end behind it: a failing write will tell.
   asio::steady_timer never(co_await asio::this_coro::executor, TimePoint::max());
   co_await never.async_wait(asio::use_awaitable);
-}
-
-Task<> Session::Impl::write(std::string_view first, std::string_view second) {
-  while (!first.empty() || !second.empty()) {
-    const std::array<asio::const_buffer, 2> pieces = {
-        asio::const_buffer(first.data(), first.size()),
-        asio::const_buffer(second.data(), second.size())};
-    set_deadline(limits_.write);
-    const std::size_t sent = co_await socket_.async_write_some(pieces, asio::use_awaitable);
-    const std::size_t of_first = std::min(sent, first.size());
-    first.remove_prefix(of_first);
-    second.remove_prefix(sent - of_first);
-  }
 }
 
 // Takes what the client still sends for a while: closing at once would reset the connection and

@@ -116,4 +116,35 @@ std::string http_date(core::Timestamp time) {
   return std::string(text.data(), static_cast<std::size_t>(size));
 }
 
+void apply_conditions(const Request& request, Response& response) {
+  auto* const file = std::get_if<FileBody>(&response.body);
+  if (file == nullptr || response.status != 200) return;
+  const std::string etag(response.headers.find("ETag").value_or(""));
+  if (!etag.empty() && request.header("If-None-Match") == etag) {
+    response.status = 304;
+    response.body = std::string();
+    return;
+  }
+  response.headers.set("Accept-Ranges", "bytes");
+  const std::string_view if_range = request.header("If-Range");
+  if (!if_range.empty() && if_range != etag) return;
+  const ByteRange range = parse_range(request.header("Range"), file->length);
+  const std::string size = std::to_string(file->length);
+  if (range.kind == RangeKind::unsatisfiable) {
+    response = error_response(416, "the range lies beyond the end of the file");
+    response.headers.set("Content-Range", "bytes */" + size);
+  } else if (range.kind == RangeKind::part) {
+    response.status = 206;
+    response.headers.set("Content-Range", "bytes " + std::to_string(range.first) + '-' +
+                                              std::to_string(range.first + range.length - 1) + '/' +
+                                              size);
+    file->offset += range.first;
+    file->length = range.length;
+  }
+}
+
+bool has_no_body(int status) {
+  return status == 204 || status == 304 || status < 200;
+}
+
 }  // namespace gantry::daemon::http

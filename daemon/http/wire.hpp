@@ -36,6 +36,10 @@ struct ByteRange {
 // One range of "bytes=…"; several ranges, other units and nonsense mean the whole.
 ByteRange parse_range(std::string_view header, std::uint64_t size);
 
+// Turns a file's answer into 206, 304 or 416 where the request asks for it.
+void apply_conditions(const Request& request, Response& response);
+bool has_no_body(int status);
+
 std::string http_date(core::Timestamp time);  // Tue, 15 Nov 1994 08:12:31 GMT
 
 }  // namespace gantry::daemon::http

@@ -74,6 +74,15 @@ std::string joined_path(std::string_view base, const std::vector<std::string>& a
   return path += base;
 }
 
+void set_variables(std::vector<std::string>& environment,
+                   const std::vector<std::pair<std::string, std::string>>& values) {
+  for (const auto& [name, value] : values) {
+    const std::string start = name + '=';
+    std::erase_if(environment, [&](const std::string& one) { return one.starts_with(start); });
+    environment.push_back(start + value);
+  }
+}
+
 std::vector<std::string> process_environment(const EnvironmentParts& parts) {
   Object all(Keys::case_sensitive);
   all.set("HOME", "/home/runner");

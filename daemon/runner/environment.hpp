@@ -26,6 +26,10 @@ struct EnvironmentParts {
 // (empty name, '=' in a name, NUL bytes) are left out.
 std::vector<std::string> process_environment(const EnvironmentParts& parts);
 
+// Sets variables of an environment made by process_environment.
+void set_variables(std::vector<std::string>& environment,
+                   const std::vector<std::pair<std::string, std::string>>& values);
+
 // PATH of the step: what was added, the newest first, then `base`.
 std::string joined_path(std::string_view base, const std::vector<std::string>& added);
 

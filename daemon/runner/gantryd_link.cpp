@@ -20,6 +20,7 @@ constexpr milliseconds kGather{20};
 constexpr milliseconds kBeforeControl{200};
 constexpr milliseconds kFirstPause{20};
 constexpr milliseconds kLongestPause{1000};
+constexpr milliseconds kServicePatience{60'000};
 
 http::ClientConfig client_config(milliseconds answer_timeout) {
   http::ClientConfig config;
@@ -105,6 +106,23 @@ Task<proto::JobMessage> GantrydLink::fetch_job() {
 void GantrydLink::report(decltype(proto::RunnerEvent::body) body) {
   spool_.append(std::move(body), core::SystemClock().now());
   wake_.notify();
+}
+
+Task<proto::ServiceAnswer> GantrydLink::call_service(proto::ServiceCall call) {
+  const auto limit = std::chrono::steady_clock::now() + kServicePatience;
+  const std::string body = proto::encode(call);
+  for (milliseconds pause = kFirstPause;; wait_longer(pause)) {
+    const Reply reply = co_await ask(client_, "POST", proto::kRunnerServicesPath, body);
+    if (reply.status == 200) {
+      co_return core::or_throw(proto::decode_service_answer(reply.body),
+                               "asking gantryd for '" + call.method + "'");
+    }
+    if (is_refusal(reply.status) || std::chrono::steady_clock::now() > limit) {
+      throw Exception(Errc::unavailable,
+                      "asking gantryd for '" + call.method + "': it does not answer");
+    }
+    co_await async::sleep_for(pause);
+  }
 }
 
 void GantrydLink::finish() {

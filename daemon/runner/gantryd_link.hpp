@@ -7,6 +7,7 @@
 #include "daemon/async/runtime.hpp"
 #include "daemon/http/client.hpp"
 #include "daemon/runner/event_spool.hpp"
+#include "proto/actions_services.hpp"
 #include "proto/runner_protocol.hpp"
 
 #include <functional>
@@ -29,6 +30,9 @@ class GantrydLink {
   // when gantryd refuses the job; watch_control() when it has been cancelled.
   async::Task<> deliver();
   async::Task<> watch_control();
+  // A runtime service of the job, asked of gantryd; waits through a restart of it for a while, then
+  // throws Errc::unavailable.
+  async::Task<proto::ServiceAnswer> call_service(proto::ServiceCall call);
   void finish();
   bool refused() const { return refused_; }
 

@@ -108,6 +108,7 @@ async::Task<> Job::run() {
   } catch (const Exception&) {
     failure = std::current_exception();
   }
+  if (services_) co_await services_->close();
   co_await tasks_.close();  // they use this object
   if (failure) std::rethrow_exception(failure);
 }

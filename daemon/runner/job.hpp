@@ -13,6 +13,7 @@
 #include "daemon/runner/job_state.hpp"
 #include "daemon/runner/job_step.hpp"
 #include "daemon/runner/output_pump.hpp"
+#include "daemon/runner/services/services.hpp"
 #include "daemon/runner/step_commands.hpp"
 #include "daemon/runner/step_process.hpp"
 #include "proto/runner_protocol.hpp"
@@ -96,6 +97,10 @@ class Job {
   void register_post(Step& step);
   void say_action(const Step& step, const core::workflow::StringMap& with);
 
+  // job_services.cpp
+  // What a step gets so that it can use the runtime services; starts them when first asked.
+  async::Task<Services::NamedValues> service_environment(ServiceUser user);
+
   // job_watch.cpp
   async::Task<> watch_time();
   async::Task<> watch_disk();
@@ -133,6 +138,7 @@ class Job {
   std::string search_path_;     // PATH before anything is added
   StepDebug debug_ = StepDebug::off;
   StepProcesses processes_;
+  std::unique_ptr<Services> services_;  // once a step can use them
   std::list<Background> background_;
   async::Wakeup progress_;
   async::Wakeup job_wake_;

@@ -4,6 +4,7 @@
 #include "core/base/text.hpp"
 #include "daemon/async/offload.hpp"
 #include "daemon/runner/checkout.hpp"
+#include "daemon/runner/environment.hpp"
 #include "daemon/runner/job_background.hpp"
 
 namespace gantry::daemon::runner {
@@ -240,6 +241,8 @@ async::Task<Conclusion> Job::run_script(Step& step) {
 async::Task<Conclusion> Job::run_request(Step& step, StepRequest request) {
   std::string problem;
   try {
+    const auto services = co_await service_environment(ServiceUser::script);
+    set_variables(request->env, services);
     for (const fs::path& file : {step.files.env, step.files.output, step.files.path,
                                  step.files.state, step.files.summary}) {
       folder_.write_temp_file(file, "");

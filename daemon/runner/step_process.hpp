@@ -41,6 +41,7 @@ class StepProcesses {
   bool has_sandbox() const { return sandbox_ != nullptr; }
   bool ended() const { return ended_.has_value(); }  // the sandbox is gone
   const Sandbox& sandbox() const { return *sandbox_; }
+  core::UniqueFd listen() { return sandbox_->listen(); }  // see Sandbox
   async::Task<> watch();  // background: takes the sandbox's events until it ends
   // The answer may change with each wake(); from the first that is not `none` on the step is ended.
   using Judge = std::function<StopReason()>;

@@ -13,6 +13,25 @@ CREATE TABLE annotations (
   raw_details  TEXT NOT NULL
 ) STRICT;
 CREATE INDEX annotations_by_job ON annotations (job_id);
+CREATE TABLE artifacts (
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  repo_id      INTEGER NOT NULL REFERENCES repositories (id),
+  run_id       INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  attempt      INTEGER NOT NULL,
+  job_id       INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+  name         TEXT NOT NULL,
+  content_type TEXT NOT NULL,
+  size         INTEGER NOT NULL,
+  digest       TEXT NOT NULL,
+  created_at   INTEGER NOT NULL,
+  expires_at   INTEGER NOT NULL,
+  UNIQUE (run_id, name, attempt)
+) STRICT;
+CREATE INDEX artifacts_by_digest ON artifacts (digest);
+CREATE INDEX artifacts_by_expiry ON artifacts (expires_at);
+CREATE INDEX artifacts_by_job ON artifacts (job_id);
+CREATE INDEX artifacts_by_name ON artifacts (repo_id, name);
+CREATE INDEX artifacts_by_repo ON artifacts (repo_id);
 CREATE TABLE attempts (
   run_id           INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
   number           INTEGER NOT NULL,
@@ -34,6 +53,20 @@ CREATE TABLE branch_run_counts (
   count       INTEGER NOT NULL,
   PRIMARY KEY (repo_id, head_branch, workflow_id, event, outcome)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE caches (
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  repo_id      INTEGER NOT NULL REFERENCES repositories (id),
+  scope        TEXT NOT NULL,
+  key          TEXT NOT NULL,
+  version      TEXT NOT NULL,
+  size         INTEGER NOT NULL,
+  digest       TEXT NOT NULL,
+  created_at   INTEGER NOT NULL,
+  last_used_at INTEGER NOT NULL,
+  UNIQUE (repo_id, scope, version, key)
+) STRICT;
+CREATE INDEX caches_by_digest ON caches (digest);
+CREATE INDEX caches_by_use ON caches (repo_id, last_used_at);
 CREATE TABLE deliveries (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,
   guid         TEXT NOT NULL UNIQUE,

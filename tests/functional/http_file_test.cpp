@@ -120,3 +120,66 @@ TEST_CASE("files: one that shrinks while it is sent ends the connection instead 
   CHECK(answer.find("Content-Length: 10") != std::string::npos);
   CHECK(answer.ends_with("\r\n\r\n0123"));
 }
+
+namespace {
+
+// Counts the bytes of a body that it reads in pieces; stops after `enough`.
+http::Router counting_router(std::uint64_t enough) {
+  http::Router router;
+  http::RouteOptions options;
+  options.body = http::BodyMode::streamed;
+  options.body_limit_bytes = 1ULL << 40;
+  const auto count = [enough](http::Request& request) -> Task<http::Response> {
+    std::vector<char> piece(64 << 10);
+    std::uint64_t total = 0;
+    while (total < enough) {
+      const std::size_t size = co_await request.stream->read_some(piece);
+      if (size == 0) break;
+      total += size;
+    }
+    co_return http::text_response(
+        200, std::to_string(total) + " of " + std::to_string(request.stream->length()) + "\n");
+  };
+  router.add("PUT", "/count", count, options);
+  return router;
+}
+
+}  // namespace
+
+TEST_CASE("streamed bodies: read by the handler with flat memory, the connection goes on") {
+  const http::Router router = counting_router(UINT64_MAX);
+  ServerThread server(router);
+  RawConnection client(server.port());
+  const std::uint64_t size = 300ULL << 20;
+  const long before = resident_kib();
+  client.send("PUT /count HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: " +
+              std::to_string(size) + "\r\n\r\n");
+  client.read_until("HTTP/1.1 100 Continue\r\n\r\n");
+  const std::string piece(1 << 20, 'x');
+  for (std::uint64_t sent = 0; sent < size; sent += piece.size())
+    REQUIRE(client.send(piece));
+  client.read_until("314572800 of 314572800\n");
+  CHECK(resident_kib() - before < 30 * 1024);
+  client.send(
+      "PUT /count HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcPUT /count HTTP/1.1\r\n"
+      "Host: h\r\nContent-Length: 0\r\n\r\n");
+  client.read_until("3 of 3\n");
+  client.read_until("0 of 0\n");
+}
+
+TEST_CASE("streamed bodies: without a length they are refused, unread ones end the connection") {
+  const http::Router router = counting_router(1);
+  ServerThread server(router);
+  RawConnection chunked(server.port());
+  chunked.send("PUT /count HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  chunked.read_until("411 Length Required");
+  RawConnection unread(server.port());
+  unread.send("PUT /count HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nabc");
+  CHECK(unread.read_until("of 1000000\n").find("Connection: close") != std::string::npos);
+  RawConnection gone(server.port());
+  gone.send("PUT /count HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n");
+  gone.close();
+  RawConnection next(server.port());
+  next.send("PUT /count HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
+  next.read_until("1 of 1\n");
+}

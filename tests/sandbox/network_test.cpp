@@ -7,6 +7,8 @@
 #include <doctest/doctest.h>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cstring>
@@ -32,6 +34,30 @@ std::string own_address() {
 }
 
 }  // namespace
+
+TEST_CASE("network: a socket of the sandbox's own loopback comes out, also without network") {
+  if (skip_without_sandbox()) return;
+  SandboxFixture fixture;
+  fixture.start();
+  const core::UniqueFd reply = fixture.sandbox().listen();
+  pollfd waiting{reply.get(), POLLIN, 0};
+  CHECK(fixture.shell("true").status.has_value());
+  REQUIRE(::poll(&waiting, 1, 10'000) == 1);
+  const core::UniqueFd listener = runner::take_listener(reply.get());
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  REQUIRE(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  CHECK(std::string(::inet_ntoa(address.sin_addr)) == "127.0.0.1");
+  const std::string port = std::to_string(ntohs(address.sin_port));
+  const runner::StepHandle step =
+      fixture.begin({"/bin/bash", "-c", "exec 5<>/dev/tcp/127.0.0.1/" + port + "; head -c 5 <&5"});
+  pollfd incoming{listener.get(), POLLIN, 0};
+  REQUIRE(::poll(&incoming, 1, 10'000) == 1);
+  const core::UniqueFd connection(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  REQUIRE(connection);
+  CHECK(::send(connection.get(), "hello", 5, MSG_NOSIGNAL) == 5);
+  CHECK(fixture.finish(step).output == "hello");
+}
 
 TEST_CASE("network: internet means a way out, but not to private networks or this host") {
   if (skip_without_sandbox()) return;

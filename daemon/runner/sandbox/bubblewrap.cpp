@@ -11,6 +11,7 @@
 #include "core/base/text.hpp"
 #include "daemon/os/doctor.hpp"
 #include "daemon/os/find_program.hpp"
+#include "daemon/runner/sandbox/listener.hpp"
 #include "daemon/runner/sandbox/seccomp_filter.hpp"
 
 #include <fcntl.h>
@@ -437,6 +438,15 @@ void Bubblewrap::kill_all() {
   if (control_.fd() < 0) return;
   control_.send(agent::Signal{0, SIGKILL});
   update_control_watch();
+}
+
+core::UniqueFd Bubblewrap::listen() {
+  if (control_.fd() < 0) throw Exception(Errc::conflict, "listening: the sandbox has ended");
+  UniqueFd agent_end;
+  UniqueFd our_end = make_listener_channel(agent_end);
+  control_.send(agent::Listen(), {agent_end.get()});
+  update_control_watch();
+  return our_end;
 }
 
 SandboxUsage Bubblewrap::usage() const {

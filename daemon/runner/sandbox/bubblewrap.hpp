@@ -23,6 +23,7 @@ class Bubblewrap final : public Sandbox {
   StepHandle start_step(const StepRequest& request) override;
   void signal_step(StepHandle step, int signo) override;
   void kill_all() override;
+  core::UniqueFd listen() override;
   SandboxUsage usage() const override;
   void close() override;
 

@@ -74,6 +74,9 @@ class Sandbox {
   virtual void signal_step(StepHandle step, int signo) = 0;
   // Every process in the sandbox but the agent, background processes of earlier steps too.
   virtual void kill_all() = 0;
+  // Where a socket listening on 127.0.0.1 of the sandbox's network will come in: wait until it is
+  // readable, then take_listener().
+  virtual core::UniqueFd listen() = 0;
   // By cgroup where there is one, otherwise empty.
   virtual SandboxUsage usage() const = 0;
   // Ends everything and waits for it (milliseconds). Afterwards only the destructor.
@@ -92,6 +95,9 @@ struct BubblewrapConfig {
 // goes wrong later comes as SandboxEnded.
 std::unique_ptr<Sandbox> start_bubblewrap(const core::run::SandboxSpec& spec,
                                           const BubblewrapConfig& config);
+
+// The socket that came in at `reply`. Throws core::Exception.
+core::UniqueFd take_listener(int reply);
 
 // What of this host the default root shows. The second keeps a copy of the files of /etc below
 // `cache`, made when one of them has changed, so that a sandbox has one mount in place of them all.

@@ -24,7 +24,8 @@ Start sample_start() {
 }  // namespace
 
 TEST_CASE("agent frames: requests and replies come back as they were sent") {
-  for (const Request& request : {Request(sample_start()), Request(Signal{0, 9}), Request(Bye())}) {
+  for (const Request& request :
+       {Request(sample_start()), Request(Signal{0, 9}), Request(Listen()), Request(Bye())}) {
     const auto frame = encode(request);
     REQUIRE(frame.has_value());
     const auto decoded = decode_request(payload_of(*frame));

@@ -37,6 +37,10 @@ TEST_CASE("config: the commented sample is the defaults") {
   CHECK(parsed.config->labels[0].untrusted_network == Network::none);
   CHECK(parsed.config->limits.output_bytes == defaults.limits.output_bytes);
   CHECK(parsed.config->limits.timeout == defaults.limits.timeout);
+  CHECK(parsed.config->storage.artifact_retention == defaults.storage.artifact_retention);
+  CHECK(parsed.config->storage.upload_bytes == defaults.storage.upload_bytes);
+  CHECK(parsed.config->storage.cache_bytes == defaults.storage.cache_bytes);
+  CHECK(parsed.config->storage.cache_retention == defaults.storage.cache_retention);
   CHECK(parsed.config->drain_timeout == defaults.drain_timeout);
   CHECK(parsed.config->log_level == defaults.log_level);
   CHECK(parsed.config->actions.sources == defaults.actions.sources);
