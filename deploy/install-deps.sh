@@ -10,7 +10,7 @@ usage="usage: deploy/install-deps.sh run|build|test"
 
 run="bubblewrap slirp4netns git ca-certificates openssh-client curl procps util-linux"
 build="g++ cmake ninja-build pkg-config ccache mold git libexpected-dev libyaml-dev libgit2-dev
-  libspdlog-dev nlohmann-json3-dev libsqlite3-dev libssl-dev libseccomp-dev libzstd-dev libpcre2-dev
+  libspdlog-dev nlohmann-json3-dev libsqlite3-dev libssl-dev libseccomp-dev libzstd-dev zlib1g-dev libpcre2-dev
   libcli11-dev doctest-dev"
 test="python3 python3-jsonschema python3-yaml sqlite3 curl openssl util-linux procps iproute2"
 

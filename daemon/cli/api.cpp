@@ -8,6 +8,7 @@
 #include "proto/sse.hpp"
 #include "proto/version.hpp"
 
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -137,6 +138,27 @@ nlohmann::json Api::get(const std::string& path) {
 
 std::string Api::get_text(const std::string& path) {
   return state_->send(state_->request("GET", path)).body;
+}
+
+void Api::download(const std::string& path, const std::filesystem::path& file) {
+  const core::UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (!fd) core::throw_errno("writing '" + file.string() + "'");
+  ClientRequest request = state_->request("GET", path);
+  ClientResponse head;
+  const auto on_head = [&](const ClientResponse& given) { head = given; };
+  const auto on_body = [&](std::string_view bytes) {
+    if (head.status >= 400) {
+      head.body += bytes;
+    } else {
+      core::write_all(fd.get(), bytes);
+    }
+    return true;
+  };
+  auto run = [&]() -> async::Task<> {
+    co_await state_->client.stream(std::move(request), on_head, on_body, std::chrono::seconds(60));
+  };
+  async::run_to_end(state_->runtime, run());
+  if (head.status >= 400) throw Exception(code_of(head.status), message_of(head));
 }
 
 nlohmann::json Api::post(const std::string& path, const std::string& body) {

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -34,6 +35,7 @@ class Api {
   nlohmann::json get(const std::string& path);
   nlohmann::json post(const std::string& path, const std::string& body = "{}");
   std::string get_text(const std::string& path);
+  void download(const std::string& path, const std::filesystem::path& file);  // makes the file
 
   // Server-sent events until `on_event` returns false or the stream ends; reconnects, resuming by
   // the last id, when the connection breaks. Returns false when it ended without on_event's word.

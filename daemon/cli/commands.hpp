@@ -33,6 +33,7 @@ void add_runs(CLI::App& app, Global& global);      // runs.cpp
 void add_view(CLI::App& app, Global& global);      // view.cpp
 void add_logs(CLI::App& app, Global& global);      // logs.cpp
 void add_watch(CLI::App& app, Global& global);     // watch.cpp
+void add_download(CLI::App& app, Global& global);  // download.cpp
 void add_cancel(CLI::App& app, Global& global);    // actions.cpp
 void add_rerun(CLI::App& app, Global& global);     // actions.cpp
 void add_dispatch(CLI::App& app, Global& global);  // actions.cpp

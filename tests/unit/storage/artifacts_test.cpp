@@ -2,7 +2,6 @@
 #include "storage/artifacts.hpp"
 
 #include "core/base/error.hpp"
-
 #include "fixture.hpp"
 #include "storage/blobs.hpp"
 #include "storage/caches.hpp"
