@@ -274,7 +274,7 @@ github:
 {repos or "  []"}
 vars_file: vars
 secrets_file: secrets
-read_only_mounts: [{self.gates}]
+read_only_mounts: [{", ".join([self.gates, *keys.get("mounts", [])])}]
 labels:
   - names: [ubuntu-latest, self-hosted, linux]
     network: {keys["network"]}

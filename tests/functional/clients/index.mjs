@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import {createHash, randomBytes} from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
+import * as wire from './wire.mjs'
 
 const input = name => process.env[`INPUT_${name.toUpperCase()}`]
 const load = file => import(path.join(input('clients'), 'node_modules/@actions', file))
@@ -87,6 +88,6 @@ async function id_token() {
   assert.equal(token.split('.').length, 3)
 }
 
-const parts = {artifacts, fetch_artifact, save_cache, restore_cache, id_token}
+const parts = {...wire, artifacts, fetch_artifact, save_cache, restore_cache, id_token}
 await parts[input('part')]()
 console.log(`${input('part')} done`)

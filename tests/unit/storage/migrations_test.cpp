@@ -72,3 +72,24 @@ TEST_CASE("migrations: one that fails leaves the schema and number before it") {
   migrate(db, mended);
   CHECK(version_of(db) == 2);
 }
+
+TEST_CASE("migrations: a file of each earlier version comes up to the newest and keeps its rows") {
+  for (std::size_t known = 1; known < migrations().size(); ++known) {
+    const core::TempDir dir;
+    {
+      Database old(dir.path() / "a.db");
+      migrate(old, migrations().first(known));
+      old.execute(
+          "INSERT INTO repositories (full_name, clone_url, default_branch, is_private, created_at, "
+          "updated_at) VALUES ('octo/hello', 'https://example.test/octo/hello', 'main', 1, 1, 1)");
+    }
+    Database db(dir.path() / "a.db");
+    migrate(db);
+    CHECK(version_of(db) == migrations().back().number);
+    Statement statement = db.prepare("SELECT full_name FROM repositories");
+    REQUIRE(statement.next());
+    std::string name;
+    statement.read(name);
+    CHECK(name == "octo/hello");
+  }
+}
