@@ -241,8 +241,9 @@ async::Task<Conclusion> Job::run_script(Step& step) {
 async::Task<Conclusion> Job::run_request(Step& step, StepRequest request) {
   std::string problem;
   try {
-    const auto services = co_await service_environment(ServiceUser::script);
-    set_variables(request->env, services);
+    const ServiceUser user = step.use != nullptr ? ServiceUser::action : ServiceUser::script;
+    const auto services = co_await service_environment(user);
+    set_variables(request.env, services);
     for (const fs::path& file : {step.files.env, step.files.output, step.files.path,
                                  step.files.state, step.files.summary}) {
       folder_.write_temp_file(file, "");

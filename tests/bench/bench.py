@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Gantry's numbers beside the floor, each pair measured in turns. Called by run.sh.
 
-bench.py [--rounds N] [AXIS...]   AXIS: actions latency rate log idle intake; default: all
+bench.py [--rounds N] [AXIS...]   AXIS: actions latency rate log idle intake blobs; default: all
 """
 import argparse
 import os
@@ -10,6 +10,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 from harness import (BIN, DISK, FOLDERS, PARALLEL, STEP, Gantry, Table, become_unprivileged,
@@ -17,6 +18,7 @@ from harness import (BIN, DISK, FOLDERS, PARALLEL, STEP, Gantry, Table, become_u
 
 SAMPLES = 40           # webhooks a round
 LOG_MEGABYTES = 100
+BLOB_MEGABYTES = 1024
 HISTORY = 100_000
 LEGS = 256             # of a matrix, at most
 MATRICES = 40          # in the file for the rate of jobs
@@ -282,7 +284,24 @@ def actions(table, rounds):
     table.add("lines past two problem matchers", show([one["lines_per_s"] for one in all_of], "/s"))
 
 
-AXES = {"actions": actions, "latency": latency, "rate": rate, "log": log, "idle": idle, "intake": intake}
+def blobs(table, rounds):
+    for where in ("tmpfs", "disk"):
+        results = []
+        for _ in range(rounds):
+            folder = tempfile.mkdtemp(prefix="b-", dir=FOLDERS[where])
+            results.append(program("bench_blobs", BLOB_MEGABYTES, folder))
+        floor = [min(one["floor_s"], one["floor_again_s"]) for one in results]
+        for way in ("upload", "download"):
+            ratio = statistics.median(one[way + "_ratio"] for one in results)
+            table.add(f"{way} of an artifact, {BLOB_MEGABYTES} MB, {where}",
+                      show([one[way + "_s"] for one in results], "s"),
+                      "copied, then hashed " + show(floor, "s"), f"{ratio:.2f}×", "≤ 2×", ratio <= 2)
+        table.add(f"memory of runner and five clients, {where}",
+                  show([one["peak_mib"] for one in results], "MiB"))
+
+
+AXES = {"actions": actions, "latency": latency, "rate": rate, "log": log, "idle": idle, "intake": intake,
+        "blobs": blobs}
 
 
 def main():
