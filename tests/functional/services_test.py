@@ -254,9 +254,10 @@ class Clients(ActionCase):
         self.assertAlmostEqual(days, 3, delta=0.1)
 
     def test_caches_and_who_sees_them(self):
-        self.assert_done(self.parts("save_cache"), "save_cache")
-        sha = self.repo.commit({".github/workflows/ci.yml": "on: [push, pull_request]\njobs:\n  one:\n" +
-                                self.job("restore_cache"), **self.FILES}, branch="topic")
+        restore = "jobs:\n  one:\n" + self.job("restore_cache")
+        self.assert_done(self.parts("save_cache", files={
+            ".github/workflows/pull.yml": "on: pull_request\n" + restore}), "save_cache")
+        sha = self.repo.commit({".github/workflows/ci.yml": "on: push\n" + restore}, branch="topic")
         run, = self.gantry.started("push", self.repo.push_event("refs/heads/topic", after=sha))
         job = self.end_of(run)["by_name"]["one"]
         self.assert_logged(job, "restored deps-linux-1 from refs/heads/main", "saved true")
