@@ -74,13 +74,16 @@ os::Child Nursery::fork_runner(const core::UniqueFd& input) {
 
 Nursery::Runner Nursery::start_runner() {
   try {
-    core::Pipe pipe = core::make_pipe();
-    os::Child child = fork_runner(pipe.read);
-    return {std::move(child), std::move(pipe.write)};
+    if (is_usable_) {
+      core::Pipe pipe = core::make_pipe();
+      os::Child child = fork_runner(pipe.read);
+      return {std::move(child), std::move(pipe.write)};
+    }
   } catch (const core::Exception& exception) {
-    core::log::warn("runner not forked, executing one", {{"why", exception.what()}});
+    core::log::warn("runners are not forked but executed", {{"why", exception.what()}});
+    is_usable_ = false;
+    close();
   }
-  close();
   // Another pipe: with the first one's end, a runner forked too late ends at once.
   core::Pipe pipe = core::make_pipe();
   os::Child child = execute(pipe.read, std::nullopt);

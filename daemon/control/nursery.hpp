@@ -29,6 +29,7 @@ class Nursery {
   core::fs::path runner_;
   os::Child process_;
   core::UniqueFd socket_;
+  bool is_usable_ = true;  // until it fails: nobody waits for it twice
 };
 
 }  // namespace gantry::daemon::control
