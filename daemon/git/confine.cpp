@@ -30,6 +30,9 @@ void add_system(Arguments& to) {
   }
   add(to, {"--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"});
   add(to, {"--dev", "/dev", "--tmpfs", "/tmp"});
+#ifdef __SANITIZE_ADDRESS__  // which asks there where the stack is, and is wrong about throws else
+  add(to, {"--proc", "/proc"});
+#endif
 }
 
 void add_network(Arguments& to) {
