@@ -12,6 +12,7 @@ namespace {
 
 const std::vector<std::string> kNetworks = {"none", "internet", "host"};
 const std::vector<std::string> kUntrustedNetworks = {"none", "internet"};
+const std::vector<std::string> kTokenPermissions = {"read", "write"};
 const std::vector<std::string> kOnStop = {"drain", "stop", "cancel"};
 const std::vector<std::string> kLogLevels = {"error", "warn", "info", "debug"};
 
@@ -79,6 +80,9 @@ void read_github(Section& section, GitHub& github) {
   section.path("token_file", github.token_file);
   section.paths("webhook_secret_files", github.webhook_secret_files);
   section.path("ca_file", github.ca_file);
+  auto permissions = static_cast<std::size_t>(github.token_permissions);
+  section.word("token_permissions", kTokenPermissions, permissions);
+  github.token_permissions = static_cast<TokenPermissions>(permissions);
   if (github.app_id.empty() != !github.private_key_file.has_value()) {
     section.state().error(section.position_of("app_id"),
                           "'github.app_id' and 'github.private_key_file' go together",

@@ -28,6 +28,9 @@ struct Listen {
   std::optional<fs::path> api_tokens_file;  // one token a line; absent = no API over TCP
 };
 
+// What a job's token may do where the workflow says nothing: read contents, or write everything.
+enum class TokenPermissions { read, write };
+
 struct GitHub {
   std::string api_url = "https://api.github.com";
   std::string server_url = "https://github.com";
@@ -37,6 +40,7 @@ struct GitHub {
   std::optional<fs::path> token_file;  // commit statuses and clones without an App
   std::vector<fs::path> webhook_secret_files;
   std::optional<fs::path> ca_file;  // "" = the system's
+  TokenPermissions token_permissions = TokenPermissions::read;
 
   bool has_app() const { return !app_id.empty() && private_key_file.has_value(); }
 };

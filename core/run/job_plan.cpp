@@ -219,8 +219,8 @@ Evaluated<CreateLeg> plan_leg(const Job& job, const expr::Object& contexts,
   environment.contexts.set("matrix", leg.matrix);
   environment.contexts.set("strategy", leg.strategy);
   Problem problem = read_name(job, environment, strategy.legs[index], leg);
-  if (!problem) problem = read_runs_on(job, environment, leg);
-  if (!problem) problem = read_limits(job, environment, leg);
+  if (!problem && !job.uses) problem = read_runs_on(job, environment, leg);
+  if (!problem && !job.uses) problem = read_limits(job, environment, leg);
   if (!problem) problem = read_job_concurrency(job, environment, leg);
   if (problem) return tl::unexpected(*std::move(problem));
   return leg;
@@ -268,11 +268,6 @@ Evaluated<Condition> evaluate_condition(const Job& job, const expr::Object& cont
 }
 
 Evaluated<std::vector<CreateLeg>> plan_legs(const Job& job, const expr::Object& contexts) {
-  if (job.uses) {
-    auto diagnostic = diagnostic_at(job.uses->position, "Reusable workflows cannot be called yet");
-    diagnostic.kind = "unsupported";
-    return tl::unexpected(std::move(diagnostic));
-  }
   auto strategy = strategy_of(job, {.contexts = contexts});
   if (!strategy) return tl::unexpected(strategy.error());
   const Value* github = contexts.find("github");

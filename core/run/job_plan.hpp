@@ -26,7 +26,7 @@ Evaluated<Condition> evaluate_condition(const workflow::Job& job, const expr::Ob
                                         const Ancestry& status);
 std::string condition_text(const workflow::Job& job);
 
-// Every leg of the job, in order; on an error the job cannot be planned.
+// Every leg of the job or call, in order; on an error the job cannot be planned.
 Evaluated<std::vector<CreateLeg>> plan_legs(const workflow::Job& job, const expr::Object& contexts);
 
 // Name of a job that has no legs: as written, the id where it would need them.

@@ -5,6 +5,7 @@
 #include "core/run/run_machine.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace gantry::core::run {
@@ -42,29 +43,101 @@ bool runs_again(const RecordedJob& row, RerunScope scope, const LegKey& job) {
   return true;
 }
 
+// "a[1].b.c" → its calls "a[1].", "a[1].b." with their jobs "a" and "a[1].b", and itself.
+struct Place {
+  std::string prefix, id;  // id: without the leg of a call's matrix
+};
+std::vector<Place> places_of(std::string_view job_id) {
+  std::vector<Place> places;
+  std::string prefix;
+  for (const std::string_view part : split(job_id, '.')) {
+    places.push_back({prefix, prefix + std::string(part.substr(0, part.find('[')))});
+    prefix += std::string(part) + ".";
+  }
+  return places;
+}
+
+const workflow::Workflow* workflow_at(const workflow::Workflow& first,
+                                      const workflow::LoadedWorkflow* loaded,
+                                      std::string_view prefix) {
+  if (prefix.empty()) return &first;
+  for (const std::string_view part : split(prefix.substr(0, prefix.size() - 1), '.')) {
+    if (loaded == nullptr) return nullptr;
+    const auto& calls = loaded->calls;
+    const auto call = std::find_if(calls.begin(), calls.end(), [&](const auto& item) {
+      return equals_ignoring_case(item.job_id, part.substr(0, part.find('[')));
+    });
+    loaded = call == calls.end() || call->workflow.empty() ? nullptr : &call->workflow.front();
+  }
+  return loaded == nullptr ? nullptr : &loaded->workflow;
+}
+
+// The jobs whose needs run again, in every workflow called; all ids in lower case.
+class Dependents {
+ public:
+  Dependents(const workflow::Workflow& first, const workflow::LoadedWorkflow* loaded,
+             const std::vector<RecordedJob>& jobs) {
+    for (const RecordedJob& row : jobs) {
+      for (const Place& place : places_of(to_lower(row.key.job_id))) {
+        scopes_[place.prefix] = workflow_at(first, loaded, place.prefix);
+      }
+    }
+  }
+
+  // The job runs again; so does a part of each call it stands in.
+  void add(const std::string& job_id) {
+    for (const Place& place : places_of(to_lower(job_id)))
+      touched_.insert(place.id);
+  }
+
+  void close() {
+    for (bool grown = true; grown;) {
+      grown = false;
+      for (const auto& [prefix, workflow] : scopes_) {
+        if (workflow != nullptr) grown = grow(prefix, *workflow) || grown;
+      }
+    }
+  }
+
+  bool contains(const std::string& job_id) const {
+    const auto places = places_of(to_lower(job_id));
+    return std::any_of(places.begin(), places.end(),
+                       [&](const Place& place) { return dependents_.contains(place.id); });
+  }
+
+ private:
+  bool grow(const std::string& prefix, const workflow::Workflow& workflow) {
+    bool grown = false;
+    for (const workflow::Job& job : workflow.jobs) {
+      const bool needs_one = std::any_of(job.needs.begin(), job.needs.end(), [&](const auto& need) {
+        const std::string id = prefix + to_lower(need.value);
+        return touched_.contains(id) || dependents_.contains(id);
+      });
+      const std::string id = prefix + to_lower(job.id);
+      if (!needs_one || !dependents_.insert(id).second) continue;
+      add(id);
+      grown = true;
+    }
+    return grown;
+  }
+
+  std::map<std::string, const workflow::Workflow*> scopes_;  // by prefix
+  std::set<std::string> touched_, dependents_;
+};
+
 }  // namespace
 
 std::vector<RecordedJob> keep_for_rerun(const workflow::Workflow& workflow,
                                         const std::vector<RecordedJob>& jobs, RerunScope scope,
-                                        const LegKey& job) {
-  std::set<std::string> again, dependents;
+                                        const LegKey& job, const workflow::LoadedWorkflow* loaded) {
+  Dependents dependents(workflow, loaded, jobs);
   for (const RecordedJob& row : jobs) {
-    if (runs_again(row, scope, job)) again.insert(to_lower(row.key.job_id));
+    if (runs_again(row, scope, job)) dependents.add(row.key.job_id);
   }
-  for (bool grown = true; grown;) {
-    grown = false;
-    for (const workflow::Job& each : workflow.jobs) {
-      const bool needs_one =
-          std::any_of(each.needs.begin(), each.needs.end(), [&](const auto& need) {
-            const std::string id = to_lower(need.value);
-            return again.contains(id) || dependents.contains(id);
-          });
-      if (needs_one) grown = dependents.insert(to_lower(each.id)).second || grown;
-    }
-  }
+  dependents.close();
   std::vector<RecordedJob> kept;
   for (const RecordedJob& row : jobs) {
-    if (runs_again(row, scope, job) || dependents.contains(to_lower(row.key.job_id))) continue;
+    if (runs_again(row, scope, job) || dependents.contains(row.key.job_id)) continue;
     kept.push_back(row);
     kept.back().kept = true;
   }

@@ -2,7 +2,7 @@
 #include "core/run/run_machine.hpp"
 
 #include "core/base/text.hpp"
-#include "core/run/job_plan.hpp"
+#include "core/run/run_state.hpp"
 #include "core/run/selection.hpp"
 
 #include <algorithm>
@@ -33,81 +33,43 @@ Conclusion as_result(Conclusion conclusion) {
 
 }  // namespace
 
-class RunMachine::State {
- public:
-  State(std::shared_ptr<const workflow::Workflow> workflow, RunContexts contexts);
-
-  Effects restore(const std::vector<RecordedJob>& rows, std::optional<std::string> cancel_reason);
-  Effects leg_finished(const LegKey& key, Conclusion how, const Outputs& outputs);
-  Effects cancel(const std::string& reason);
-  expr::Value needs_context(std::string_view job_id) const;
-
-  std::shared_ptr<const workflow::Workflow> workflow;  // shared with runs of the same commit
-  RunContexts contexts;
-  std::optional<Conclusion> conclusion;
-
- private:
-  struct Leg {
-    std::string name;
-    std::optional<Conclusion> conclusion;
-    bool exists = false, tolerated = false, kept = false, cancel_asked = false;
-
-    bool is_open() const { return exists && !conclusion; }
-  };
-  struct JobState {
-    const Job* job = nullptr;
-    std::vector<std::size_t> needs, ancestors;
-    std::vector<Leg> legs;
-    bool planned = false;  // all its legs exist, or it was skipped or failed
-    bool fail_fast = true;
-    std::optional<Conclusion> result;
-    expr::Object outputs;
-  };
-
-  std::size_t index_of(std::string_view job_id) const;
-  void find_ancestors(std::size_t index);
-  Ancestry status_of(const JobState& state) const;
-  expr::Object contexts_of(const JobState& state) const;
-  void load(const RecordedJob& row);
-  void finish_leg(JobState& state, Leg& leg, Conclusion how, const Outputs& outputs);
-  void fail_fast(JobState& state, Effects& effects);
-  void cancel_legs(JobState& state, const std::string& reason, Effects& effects);
-  void cancel_running(const std::string& reason, Effects& effects);
-  void settle(JobState& state);
-  bool is_ready(const JobState& state) const;
-  void plan(JobState& state, Effects& effects);
-  void create(JobState& state, std::vector<CreateLeg> legs, Effects& effects);
-  void close(JobState& state, Conclusion result);
-  Effects advance(Effects effects);
-  Conclusion run_conclusion() const;
-
-  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
-  std::vector<JobState> jobs_;
-  bool cancelled_ = false;
-};
-
 RunMachine::State::State(std::shared_ptr<const workflow::Workflow> workflow_in,
-                         RunContexts contexts_in)
-    : contexts(std::move(contexts_in)) {
+                         RunContexts contexts_in,
+                         std::shared_ptr<const workflow::LoadedWorkflow> loaded_in)
+    : loaded(std::move(loaded_in)), contexts(std::move(contexts_in)) {
   workflow = select_jobs(std::move(workflow_in), selection_of(contexts.github["event"]));
-  for (const Job& job : workflow->jobs) {
-    JobState state;
-    state.job = &job;
-    jobs_.push_back(std::move(state));
-  }
-  for (JobState& state : jobs_) {
-    for (const auto& need : state.job->needs) {
-      const std::size_t index = index_of(need.value);
-      if (index != kNone) state.needs.push_back(index);
-    }
-  }
-  for (std::size_t i = 0; i < jobs_.size(); ++i)
-    find_ancestors(i);
+  Scope& first = scopes_.emplace_back();
+  first.workflow = workflow.get();
+  first.calls = loaded ? &loaded->calls : nullptr;
+  first.permissions = workflow::Permissions::of(workflow->permissions);
+  first.inputs = contexts.inputs;
+  first.opened = true;
+  if (loaded) run_group_ = run_concurrency(*workflow, contexts).concurrency;
+  add_jobs(0);
 }
 
-std::size_t RunMachine::State::index_of(std::string_view job_id) const {
+void RunMachine::State::add_jobs(std::size_t at) {
+  Scope& scope = scopes_[at];
+  for (const Job& job : scope.workflow->jobs) {
+    scope.jobs.push_back(jobs_.size());
+    JobState& state = jobs_.emplace_back();
+    state.job = &job;
+    state.id = scope.prefix + job.id;
+    state.scope = at;
+  }
+  for (const std::size_t index : scope.jobs) {
+    for (const auto& need : jobs_[index].job->needs) {
+      const std::size_t needed = index_of(scope.prefix + need.value);
+      if (needed != kNone) jobs_[index].needs.push_back(needed);
+    }
+  }
+  for (const std::size_t index : scope.jobs)
+    find_ancestors(index);
+}
+
+std::size_t RunMachine::State::index_of(std::string_view id) const {
   for (std::size_t i = 0; i < jobs_.size(); ++i) {
-    if (equals_ignoring_case(jobs_[i].job->id, job_id)) return i;
+    if (equals_ignoring_case(jobs_[i].id, id)) return i;
   }
   return kNone;
 }
@@ -127,8 +89,15 @@ void RunMachine::State::find_ancestors(std::size_t index) {
   }
 }
 
+bool RunMachine::State::is_cancelled(std::size_t at) const {
+  for (; at != kNone; at = at == 0 ? kNone : jobs_[scopes_[at].caller].scope) {
+    if (scopes_[at].cancelled) return true;
+  }
+  return false;
+}
+
 Ancestry RunMachine::State::status_of(const JobState& state) const {
-  Ancestry status{.run_cancelled = cancelled_};
+  Ancestry status{.run_cancelled = is_cancelled(state.scope)};
   for (const std::size_t index : state.ancestors) {
     const JobState& ancestor = jobs_[index];
     status.ancestors.emplace_back(ancestor.job->id, ancestor.result.value_or(Conclusion::skipped));
@@ -140,8 +109,8 @@ expr::Object RunMachine::State::contexts_of(const JobState& state) const {
   expr::Object all;
   all.set("github", contexts.github);
   all.set("vars", contexts.vars);
-  all.set("inputs", contexts.inputs);
-  all.set("needs", needs_context(state.job->id));
+  all.set("inputs", scopes_[state.scope].inputs);
+  all.set("needs", needs_context(state.id));
   return all;
 }
 
@@ -160,11 +129,18 @@ expr::Value RunMachine::State::needs_context(std::string_view job_id) const {
   return needs;
 }
 
-void RunMachine::State::load(const RecordedJob& row) {
+// False: its call has not begun (again) yet.
+bool RunMachine::State::load(const RecordedJob& row) {
   const std::size_t index = index_of(row.key.job_id);
-  const bool usable = index != kNone && row.key.leg >= 0 && row.key.leg < row.leg_total;
-  if (!usable) return;
+  if (index == kNone) return false;
   JobState& state = jobs_[index];
+  if (state.job->uses) {  // a call has a row where it was skipped or could not be carried out
+    if (row.conclusion == Conclusion::skipped) close(state, Conclusion::skipped);
+    state.recorded.insert(row.key.leg);
+    return true;
+  }
+  const bool usable = row.key.leg >= 0 && row.key.leg < row.leg_total;
+  if (!usable) return true;
   const auto total = static_cast<std::size_t>(row.leg_total);
   if (state.legs.size() < total) state.legs.resize(total);
   Leg& leg = state.legs[static_cast<std::size_t>(row.key.leg)];
@@ -174,21 +150,29 @@ void RunMachine::State::load(const RecordedJob& row) {
   leg.kept = row.kept;
   state.fail_fast = row.fail_fast;
   if (row.conclusion) finish_leg(state, leg, *row.conclusion, row.outputs);
+  return true;
 }
 
-Effects RunMachine::State::restore(const std::vector<RecordedJob>& rows,
-                                   std::optional<std::string> cancel_reason) {
-  for (const RecordedJob& row : rows)
-    load(row);
-  Effects effects;
-  cancelled_ = cancelled_ || cancel_reason.has_value();
-  for (JobState& state : jobs_) {
+// What the rows of a scope's jobs mean.
+void RunMachine::State::take_up(std::size_t at, Effects& effects) {
+  for (const std::size_t index : scopes_[at].jobs) {
+    JobState& state = jobs_[index];
+    if (state.planned) continue;
     state.planned = !state.legs.empty() && std::all_of(state.legs.begin(), state.legs.end(),
                                                        [](const Leg& leg) { return leg.exists; });
     settle(state);
     if (state.planned) fail_fast(state, effects);
   }
-  if (cancel_reason) cancel_running(*cancel_reason, effects);
+}
+
+Effects RunMachine::State::restore(const std::vector<RecordedJob>& rows,
+                                   std::optional<std::string> cancel_reason) {
+  for (const RecordedJob& row : rows) {
+    if (!load(row)) unplaced_.push_back(row);
+  }
+  Effects effects;
+  take_up(0, effects);
+  if (cancel_reason) cancel_scope(0, *cancel_reason, effects);
   return advance(std::move(effects));
 }
 
@@ -229,25 +213,37 @@ void RunMachine::State::cancel_legs(JobState& state, const std::string& reason, 
     Leg& leg = state.legs[i];
     if (!leg.is_open() || leg.cancel_asked) continue;
     leg.cancel_asked = true;
-    effects.push_back(CancelLeg{{state.job->id, static_cast<int>(i)}, reason});
+    if (!state.job->uses) {
+      effects.push_back(CancelLeg{{state.id, static_cast<int>(i)}, reason});
+    } else if (leg.scope != kNone && scopes_[leg.scope].opened) {
+      cancel_scope(leg.scope, reason, effects);
+    } else {  // nothing of it has begun
+      if (leg.scope != kNone) leave(scopes_[leg.scope], effects);
+      finish_leg(state, leg, Conclusion::cancelled, {});
+    }
   }
 }
 
 Effects RunMachine::State::cancel(const std::string& reason) {
-  if (cancelled_ || conclusion) return {};
-  cancelled_ = true;
+  if (scopes_[0].cancelled || conclusion) return {};
   Effects effects;
-  cancel_running(reason, effects);
+  cancel_scope(0, reason, effects);
   return advance(std::move(effects));
 }
 
-// A running job goes on when its condition holds in a cancelled run too.
-void RunMachine::State::cancel_running(const std::string& reason, Effects& effects) {
-  for (JobState& state : jobs_) {
+// A running job goes on when its condition holds in a cancelled run too; so do those of a call.
+void RunMachine::State::cancel_scope(std::size_t at, const std::string& reason, Effects& effects) {
+  scopes_[at].cancelled = true;
+  for (const std::size_t index : scopes_[at].jobs) {
+    JobState& state = jobs_[index];
     if (state.result || state.legs.empty()) continue;
     const auto condition = evaluate_condition(*state.job, contexts_of(state), status_of(state));
-    if (condition && condition->holds) continue;
-    cancel_legs(state, reason, effects);
+    const bool goes_on = condition && condition->holds;
+    if (!goes_on) cancel_legs(state, reason, effects);
+    for (const Leg& leg : state.legs) {
+      const bool nested = goes_on && leg.scope != kNone && scopes_[leg.scope].opened;
+      if (nested && leg.is_open()) cancel_scope(leg.scope, reason, effects);
+    }
   }
 }
 
@@ -278,25 +274,43 @@ void RunMachine::State::close(JobState& state, Conclusion result) {
   state.result = result;
 }
 
+void RunMachine::State::fail(JobState& state, yaml::Diagnostic diagnostic, Effects& effects) {
+  const Scope& scope = scopes_[state.scope];
+  if (!state.recorded.contains(0)) {
+    effects.push_back(FailJob{{state.id, 0},
+                              scope.name_prefix + plain_name(*state.job),
+                              std::move(diagnostic),
+                              scope.workflow->file});
+  }
+  close(state, Conclusion::failure);
+}
+
 void RunMachine::State::plan(JobState& state, Effects& effects) {
   const Job& job = *state.job;
-  const LegKey key{job.id, 0};
   const expr::Object all = contexts_of(state);
   auto condition = evaluate_condition(job, all, status_of(state));
-  if (!condition) {
-    effects.push_back(FailJob{key, plain_name(job), std::move(condition.error())});
-    return close(state, Conclusion::failure);
-  }
-  if (!condition->holds) {
-    effects.push_back(
-        SkipJob{key, plain_name(job), condition_text(job), std::move(condition->because)});
+  if (!condition) return fail(state, std::move(condition.error()), effects);
+  // A call that has begun before a restart has held its condition, even if it was cancelled since.
+  if (!condition->holds && !(job.uses && has_begun(state.id))) {
+    effects.push_back(SkipJob{{state.id, 0},
+                              scopes_[state.scope].name_prefix + plain_name(job),
+                              condition_text(job),
+                              std::move(condition->because)});
     return close(state, Conclusion::skipped);
   }
   auto legs = plan_legs(job, all);
-  if (!legs) {
-    effects.push_back(FailJob{key, plain_name(job), std::move(legs.error())});
-    return close(state, Conclusion::failure);
+  if (!legs) return fail(state, std::move(legs.error()), effects);
+  for (CreateLeg& leg : *legs) {
+    leg.key.job_id = state.id;
+    leg.name = scopes_[state.scope].name_prefix + leg.name;
+    // A group that an enclosing call holds would never be free for its own job.
+    const std::string deadlock = leg.concurrency && (state.scope != 0 || job.uses)
+                                     ? deadlock_of(state.scope, *leg.concurrency)
+                                     : "";
+    if (deadlock.empty()) continue;
+    return fail(state, diagnostic_at(job.concurrency.position, deadlock), effects);
   }
+  if (job.uses) return create_calls(state, *std::move(legs), effects);
   create(state, *std::move(legs), effects);
 }
 
@@ -318,29 +332,32 @@ void RunMachine::State::create(JobState& state, std::vector<CreateLeg> legs, Eff
 
 Effects RunMachine::State::advance(Effects effects) {
   for (bool moved = true; moved;) {
-    moved = false;
-    for (JobState& state : jobs_) {
-      if (!is_ready(state)) continue;
-      plan(state, effects);
+    moved = end_calls(effects);
+    // Opening a call adds jobs behind the last one.
+    for (std::size_t i = 0; i < jobs_.size(); ++i) {
+      if (!is_ready(jobs_[i])) continue;
+      plan(jobs_[i], effects);
       moved = true;
     }
   }
-  const bool all_done = std::all_of(jobs_.begin(), jobs_.end(),
-                                    [](const JobState& state) { return state.result.has_value(); });
+  const auto& jobs = scopes_[0].jobs;
+  const bool all_done = std::all_of(jobs.begin(), jobs.end(),
+                                    [&](std::size_t i) { return jobs_[i].result.has_value(); });
   if (all_done && !conclusion) {
-    conclusion = run_conclusion();
+    conclusion = conclusion_of(0);
     effects.push_back(CompleteRun{*conclusion});
   }
   return effects;
 }
 
-Conclusion RunMachine::State::run_conclusion() const {
+Conclusion RunMachine::State::conclusion_of(std::size_t at) const {
   bool failed = false, cancelled = false, all_skipped = true;
-  for (const JobState& state : jobs_) {
+  for (const std::size_t index : scopes_[at].jobs) {
+    const JobState& state = jobs_[index];
     failed = failed || state.result == Conclusion::failure;
     // Cancelling a run whose every job ended well anyway changed nothing.
     cancelled = cancelled || state.result == Conclusion::cancelled ||
-                (cancelled_ && state.result == Conclusion::skipped);
+                (is_cancelled(at) && state.result == Conclusion::skipped);
     all_skipped = all_skipped && state.result == Conclusion::skipped;
   }
   if (failed) return Conclusion::failure;
@@ -348,8 +365,10 @@ Conclusion RunMachine::State::run_conclusion() const {
   return all_skipped ? Conclusion::skipped : Conclusion::success;
 }
 
-RunMachine::RunMachine(std::shared_ptr<const workflow::Workflow> workflow, RunContexts contexts)
-    : state_(std::make_unique<State>(std::move(workflow), std::move(contexts))) {}
+RunMachine::RunMachine(std::shared_ptr<const workflow::Workflow> workflow, RunContexts contexts,
+                       std::shared_ptr<const workflow::LoadedWorkflow> loaded)
+    : state_(std::make_unique<State>(std::move(workflow), std::move(contexts), std::move(loaded))) {
+}
 RunMachine::~RunMachine() = default;
 RunMachine::RunMachine(RunMachine&&) noexcept = default;
 RunMachine& RunMachine::operator=(RunMachine&&) noexcept = default;
@@ -366,6 +385,15 @@ Effects RunMachine::leg_finished(const LegKey& key, Conclusion conclusion, const
 }
 Effects RunMachine::cancel(const std::string& reason) {
   return state_->cancel(reason);
+}
+Effects RunMachine::group_entered(const LegKey& call) {
+  return state_->group_entered(call);
+}
+Effects RunMachine::cancel_call(const LegKey& call, const std::string& reason) {
+  return state_->cancel_call(call, reason);
+}
+JobPlace RunMachine::place_of(std::string_view job_id) const {
+  return state_->place_of(job_id);
 }
 expr::Value RunMachine::needs_context(std::string_view job_id) const {
   return state_->needs_context(job_id);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/expr/value.hpp"
+#include "core/run/call_plan.hpp"
 #include "core/run/concurrency.hpp"
 #include "core/run/states.hpp"
 #include "core/workflow/workflow.hpp"
@@ -27,6 +28,8 @@ struct RunContexts {
 using Outputs = std::vector<std::pair<std::string, std::string>>;
 
 struct LegKey {
+  // The id in the file; of a job in a called workflow "caller.job", or "caller[1].job" where the
+  // call has a matrix.
   std::string job_id;
   int leg = 0;  // strategy.job-index; 0 without a matrix
   auto operator<=>(const LegKey&) const = default;
@@ -58,16 +61,28 @@ struct FailJob {
   LegKey key;
   std::string name;
   yaml::Diagnostic diagnostic;
+  std::string file;  // the workflow it stands in
 };
 // The leg is to end as cancelled; it ends when leg_finished() says so, whatever its conclusion.
 struct CancelLeg {
   LegKey key;
   std::string reason;
 };
+// A called workflow waits for a concurrency group, its caller's or its own: group_entered() when it
+// has it. It keeps the group until LeaveGroups names the call.
+struct EnterGroup {
+  LegKey call;
+  Concurrency concurrency;
+  bool held = false;  // restored: it had the group already
+};
+struct LeaveGroups {
+  LegKey call;
+};
 struct CompleteRun {
   Conclusion conclusion = Conclusion::success;
 };
-using Effect = std::variant<CreateLeg, SkipJob, FailJob, CancelLeg, CompleteRun>;
+using Effect =
+    std::variant<CreateLeg, SkipJob, FailJob, CancelLeg, EnterGroup, LeaveGroups, CompleteRun>;
 using Effects = std::vector<Effect>;
 
 // A row of an attempt's jobs as stored: what came of a CreateLeg, SkipJob or FailJob.
@@ -82,10 +97,21 @@ struct RecordedJob {
   bool kept = false;  // done by an earlier attempt: its failure cancels no leg of this one
 };
 
+// Where a job stands: its own file, or that of a called workflow.
+struct JobPlace {
+  const workflow::Workflow* workflow = nullptr;  // of the machine; null for an unknown job
+  const workflow::Job* job = nullptr;
+  expr::Value inputs;
+  std::vector<SecretsPassed> calls;                  // from the outermost in; none: secrets as are
+  std::optional<workflow::Permissions> permissions;  // nullopt: the default ones
+};
+
 class RunMachine {
  public:
-  // `workflow` is shared with whoever parsed it and other runs of the same commit.
-  RunMachine(std::shared_ptr<const workflow::Workflow> workflow, RunContexts contexts);
+  // `workflow` is shared with whoever parsed it and other runs of the same commit. `loaded`: the
+  // same with all it calls; null where it calls nothing.
+  RunMachine(std::shared_ptr<const workflow::Workflow> workflow, RunContexts contexts,
+             std::shared_ptr<const workflow::LoadedWorkflow> loaded = nullptr);
   ~RunMachine();
   RunMachine(RunMachine&&) noexcept;
   RunMachine& operator=(RunMachine&&) noexcept;
@@ -100,9 +126,12 @@ class RunMachine {
   Effects leg_finished(const LegKey& key, Conclusion conclusion, const Outputs& outputs);
   // Jobs whose condition holds in a cancelled run (always(), cancelled()) go on or still start.
   Effects cancel(const std::string& reason);
+  Effects group_entered(const LegKey& call);
+  Effects cancel_call(const LegKey& call, const std::string& reason);
 
-  // Contexts of a job's message.
+  // Of a job's message.
   expr::Value needs_context(std::string_view job_id) const;
+  JobPlace place_of(std::string_view job_id) const;
   const RunContexts& contexts() const;
   const workflow::Workflow& workflow() const;
   std::optional<Conclusion> conclusion() const;  // once completed
@@ -116,7 +145,8 @@ enum class RerunScope { all, failed, one_job };
 // The rows a new attempt keeps: not those to run again, nor any job that needs one of them.
 std::vector<RecordedJob> keep_for_rerun(const workflow::Workflow& workflow,
                                         const std::vector<RecordedJob>& jobs, RerunScope scope,
-                                        const LegKey& job = {});
+                                        const LegKey& job = {},
+                                        const workflow::LoadedWorkflow* loaded = nullptr);
 
 // Keys of the whole workflow; contexts github, vars, inputs.
 struct RunName {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/workflow/permissions.hpp"
 
+#include <algorithm>
+
 namespace gantry::core::workflow {
 namespace {
 
@@ -64,6 +66,33 @@ std::vector<Permissions::Violation> Permissions::beyond(const Permissions& allow
                           scope + std::string(to_string(allowed.levels_[i]))});
   }
   return violations;
+}
+
+Permissions Permissions::reading() const {
+  Permissions permissions = *this;
+  for (AccessLevel& level : permissions.levels_) {
+    if (level == AccessLevel::write) level = AccessLevel::read;
+  }
+  permissions.set("id-token", AccessLevel::none);
+  return permissions;
+}
+
+std::map<std::string, std::string> Permissions::of_token() const {
+  // The others are no scopes of an App's token.
+  constexpr std::string_view unknown[] = {"id-token", "code-quality", "copilot-requests", "drives",
+                                          "models"};
+  std::map<std::string, std::string> permissions;
+  for (std::size_t i = 0; i < kScopes.size(); ++i) {
+    const bool is_known =
+        std::find(std::begin(unknown), std::end(unknown), kScopes[i]) == std::end(unknown);
+    if (levels_[i] == AccessLevel::none || !is_known) continue;
+    std::string name(kScopes[i]);
+    std::replace(name.begin(), name.end(), '-', '_');
+    permissions[name] = to_string(levels_[i]);
+  }
+  // Without any it would be a token for everything.
+  if (permissions.empty()) permissions["metadata"] = "read";
+  return permissions;
 }
 
 }  // namespace gantry::core::workflow

@@ -5,6 +5,7 @@
 #include "core/workflow/token.hpp"
 
 #include <array>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,6 +44,11 @@ class Permissions {
     std::string requested, allowed;  // "contents: write", "contents: read"
   };
   std::vector<Violation> beyond(const Permissions& allowed) const;
+
+  // Nothing is written, and no identity is given away: for runs from forks.
+  Permissions reading() const;
+  // By the names of GitHub's REST API, what its tokens know of; never empty.
+  std::map<std::string, std::string> of_token() const;
 
  private:
   std::array<AccessLevel, kScopes.size()> levels_{};

@@ -17,7 +17,6 @@ class Unsupported {
   Diagnostics run(const Workflow& workflow) {
     for (const EventTrigger& trigger : workflow.on)
       check_trigger(trigger);
-    check_queue(workflow.concurrency);
     for (const Job& job : workflow.jobs)
       check_job(job);
     return std::move(found_);
@@ -41,18 +40,11 @@ class Unsupported {
                       "the other events of the file work", "unsupported"});
   }
 
-  void check_queue(const Token& concurrency) {
-    const Token* queue = concurrency.find("queue");
-    if (queue != nullptr && queue->text == "max") refuse(queue->position, "'queue: max'");
-  }
-
   void check_job(const Job& job) {
-    if (job.uses) refuse(job.uses->position, "Calling a reusable workflow");
     refuse_key(job.container, "container");
     refuse_key(job.services, "services");
     refuse_key(job.environment, "environment");
     refuse_key(job.snapshot, "snapshot");
-    check_queue(job.concurrency);
     for (const Step& step : job.steps)
       check_step(step);
   }

@@ -59,6 +59,8 @@ struct ActiveRun {
   std::string source;         // of the workflow file
   std::string workflow_path;  // .github/workflows/x.yml
   std::string workflow_sha;
+  core::run::CalledTexts called;                                 // of the workflows it calls
+  std::shared_ptr<const core::workflow::LoadedWorkflow> loaded;  // shared with the machine
   std::optional<core::run::RunMachine> machine;
   std::optional<core::run::Concurrency> concurrency;
   // Rows there are already when it is released: after a restart, or kept by a rerun.

@@ -4,6 +4,7 @@
 #include "core/base/files.hpp"
 #include "core/base/log.hpp"
 #include "core/base/text.hpp"
+#include "daemon/control/job_message.hpp"
 #include "daemon/os/cgroup.hpp"
 #include "daemon/os/log_sink.hpp"
 #include "proto/version.hpp"
@@ -92,8 +93,9 @@ App::App(Settings settings, Programs programs, os::ServiceNotifier notifier, Rel
       services_(conductor_, id_tokens_, layout_),
       supervisor_(runtime_, conductor_, layout_, programs_,
                   socket_path(*settings_.get(), layout_).string(), tasks_,
-                  [this](std::shared_ptr<ActiveRun> run) {
-                    return tokens_.token(run->repo, TokenUse::job, run->row.trust);
+                  [this](std::shared_ptr<ActiveJob> job) {
+                    return tokens_.job_token(job->run->repo,
+                                             permissions_of(*job, *settings_.get()));
                   }),
       intake_(runtime_, conductor_, git_, tokens_, tasks_),
       outbox_(db_, clock_),

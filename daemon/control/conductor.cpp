@@ -83,7 +83,7 @@ Begun store_run(Database& d, const NewRun& run, const NamedValues& vars,
   core::run::RunContexts contexts{run.github, to_object(vars), run.inputs};
   storage::RunInput input;
   input.workflow_source = run.source;
-  input.contexts = encode_contexts(contexts, run.workflow_sha);
+  input.contexts = encode_contexts(contexts, run.workflow_sha, run.called);
   input.event_payload = run.event_payload;
   const core::RunId id = insert_run(d, row, input);
   begun.row = *storage::find_run(d, id);
@@ -167,7 +167,9 @@ async::Task<std::vector<core::RunId>> Conductor::begin(const storage::Repository
     run->workflow_path = runs[i].workflow_path;
     run->workflow_sha = runs[i].workflow_sha;
     run->concurrency = made.concurrency;
-    run->machine.emplace(runs[i].workflow, std::move(made.contexts));
+    run->called = std::move(runs[i].called);
+    run->loaded = runs[i].loaded;
+    run->machine.emplace(runs[i].workflow, std::move(made.contexts), runs[i].loaded);
     register_run(run);
   }
   if (reports_changed_) reports_changed_();
@@ -198,6 +200,7 @@ void Conductor::tick() {
 }
 
 void Conductor::carry_out(const core::run::Action& action) {
+  if (action.run.value < 0) return act_on_call(action);
   switch (action.kind) {
     case ActionKind::release_run: {
       const auto run = runs_.find(action.run);
@@ -278,7 +281,7 @@ async::Task<> Conductor::plan(RunPointer run, Effects effects) {
       row.id = insert_job(d, row);
       ids[i] = row.id;
       if (const auto* failed = std::get_if<FailJob>(&effects[i])) {
-        add_annotation(d, row.id, annotation_of(failed->diagnostic, run->workflow_path));
+        add_annotation(d, row.id, annotation_of(failed->diagnostic, failed->file));
       }
       if (channel) want_report(d, *channel, run->row, row, url, now);
     }
@@ -290,6 +293,10 @@ async::Task<> Conductor::plan(RunPointer run, Effects effects) {
     } else if (const auto* cancel = std::get_if<CancelLeg>(&effects[i])) {
       const auto job = run->jobs.find(cancel->key);
       if (job != run->jobs.end()) cancel_leg(job->second, cancel->reason);
+    } else if (const auto* enter = std::get_if<core::run::EnterGroup>(&effects[i])) {
+      enter_group(run, *enter);
+    } else if (const auto* leave = std::get_if<core::run::LeaveGroups>(&effects[i])) {
+      leave_groups(run->row.id, leave->call);
     } else if (const auto* complete = std::get_if<CompleteRun>(&effects[i])) {
       core::log::info("run completed", {{"run", run->row.id.value},
                                         {"conclusion", to_string(complete->conclusion)}});

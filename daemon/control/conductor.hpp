@@ -43,6 +43,9 @@ struct NewRun {
   std::string source, workflow_path, workflow_sha;
   std::string workflow_name;
   std::shared_ptr<const core::workflow::Workflow> workflow;  // null: broken, see diagnostics
+  // With the workflows it calls, their texts in `called` by name; null where it calls none.
+  std::shared_ptr<const core::workflow::LoadedWorkflow> loaded;
+  core::run::CalledTexts called;
   std::vector<core::yaml::Diagnostic> diagnostics;
   core::expr::Value github, inputs;          // contexts; `github` without run facts
   std::optional<std::string> event_payload;  // where there is no delivery
@@ -111,6 +114,9 @@ class Conductor {
   void add_to_scheduler(const ActiveJob& job, std::optional<core::Timestamp> queued_at,
                         std::optional<core::Timestamp> started_at);
   void cancel_leg(const JobPointer& job, const std::string& reason);
+  void enter_group(const RunPointer& run, const core::run::EnterGroup& wanted);
+  void leave_groups(core::RunId run, const core::run::LegKey& call);
+  void act_on_call(const core::run::Action& action);
   async::Task<> cancel_now(RunPointer run, std::string reason);
   async::Task<> restore_run(storage::Run row);
   void restore_job(const RunPointer& run, const storage::Job& row);
@@ -133,6 +139,14 @@ class Conductor {
   core::run::Scheduler scheduler_;
   async::asio::steady_timer timer_;
   std::unordered_map<core::RunId, RunPointer> runs_;
+  // Calls of reusable workflows that hold or wait for a concurrency group. To the scheduler each is
+  // a run of its own, with a number below zero.
+  struct Call {
+    RunPointer run;
+    core::run::LegKey key;
+  };
+  std::unordered_map<core::RunId, Call> calls_;
+  std::int64_t last_call_ = 0;
   std::unordered_map<core::JobId, JobPointer> jobs_;
 };
 

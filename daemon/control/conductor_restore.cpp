@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The part of the conductor that takes up what was there before: restart and rerun.
+// The part of the conductor that takes up what was there before: restart and rerun; and the
+// concurrency groups of called workflows.
 #include "core/base/log.hpp"
 #include "daemon/control/conductor.hpp"
 #include "daemon/control/db_thread.hpp"
+#include "daemon/control/new_run.hpp"
 #include "daemon/control/run_rows.hpp"
 #include "storage/workflows.hpp"
 
@@ -41,20 +43,24 @@ std::optional<Stored> load_stored(Database& d, core::RunId id) {
 std::shared_ptr<ActiveRun> revive(const Stored& stored) {
   const auto parsed =
       core::workflow::parse_workflow(stored.workflow_path, stored.input.workflow_source);
-  if (!parsed.workflow) {
+  StoredContexts contexts = decode_contexts(stored.input, stored.row);
+  const Calls calls = load_calls(stored.workflow_path, stored.input.workflow_source,
+                                 contexts.called, core::workflow::LoadOptions());
+  if (!parsed.workflow || (!contexts.called.empty() && !calls.loaded)) {
     throw core::Exception(core::Errc::invalid, "reading '" + stored.workflow_path + "' of run '" +
                                                    std::to_string(stored.row.id.value) +
                                                    "': it has errors");
   }
-  StoredContexts contexts = decode_contexts(stored.input, stored.row);
   auto run = std::make_shared<ActiveRun>();
   run->row = stored.row;
   run->repo = stored.repo;
   run->source = stored.input.workflow_source;
   run->workflow_path = stored.workflow_path;
   run->workflow_sha = contexts.workflow_sha;
+  run->called = std::move(contexts.called);
+  run->loaded = calls.loaded;
   run->concurrency = core::run::run_concurrency(*parsed.workflow, contexts.contexts).concurrency;
-  run->machine.emplace(parsed.workflow, std::move(contexts.contexts));
+  run->machine.emplace(parsed.workflow, std::move(contexts.contexts), run->loaded);
   return run;
 }
 
@@ -168,8 +174,8 @@ async::Task<int> Conductor::rerun(core::RunId id, core::run::RerunScope scope, c
                                                      "' of " + name +
                                                      " again: not a job of its newest attempt");
   }
-  run->recorded =
-      core::run::keep_for_rerun(run->machine->workflow(), recorded(stored->jobs), scope, wanted);
+  run->recorded = core::run::keep_for_rerun(run->machine->workflow(), recorded(stored->jobs), scope,
+                                            wanted, run->loaded.get());
   std::vector<core::JobId> kept;
   for (const auto& keep : run->recorded) {
     for (const storage::Job& row : stored->jobs) {
@@ -188,12 +194,46 @@ async::Task<int> Conductor::rerun(core::RunId id, core::run::RerunScope scope, c
   // The attempt's number is part of the github context.
   StoredContexts contexts = decode_contexts(stored->input, run->row);
   const auto parsed = core::workflow::parse_workflow(run->workflow_path, run->source);
-  run->machine.emplace(parsed.workflow, std::move(contexts.contexts));
+  run->machine.emplace(parsed.workflow, std::move(contexts.contexts), run->loaded);
   register_run(run);
   core::log::info("run started again", {{"run", id.value}, {"attempt", run->row.attempt}});
   changed(run);
   tick();
   co_return run->row.attempt;
+}
+
+void Conductor::enter_group(const RunPointer& run, const core::run::EnterGroup& wanted) {
+  core::run::RunEntry entry;
+  entry.run.value = --last_call_;
+  entry.repo = run->row.repo;
+  entry.concurrency = wanted.concurrency;
+  entry.released = wanted.held;
+  calls_[entry.run] = Call{run, wanted.call};
+  scheduler_.add_run(entry);
+  if (wanted.held) {
+    tasks_.spawn("planning called workflow", plan(run, run->machine->group_entered(wanted.call)));
+  }
+}
+
+void Conductor::leave_groups(core::RunId run, const core::run::LegKey& call) {
+  for (auto it = calls_.begin(); it != calls_.end();) {
+    const bool same = it->second.run->row.id == run && it->second.key == call;
+    if (same) scheduler_.run_finished(it->first);
+    it = same ? calls_.erase(it) : std::next(it);
+  }
+}
+
+void Conductor::act_on_call(const core::run::Action& action) {
+  const auto found = calls_.find(action.run);
+  if (found == calls_.end()) return;  // it has ended since
+  const Call call = found->second;
+  if (action.kind == core::run::ActionKind::release_run) {
+    tasks_.spawn("planning called workflow",
+                 plan(call.run, call.run->machine->group_entered(call.key)));
+  } else if (action.kind == core::run::ActionKind::cancel_run) {
+    tasks_.spawn("cancelling called workflow",
+                 plan(call.run, call.run->machine->cancel_call(call.key, action.reason)));
+  }
 }
 
 }  // namespace gantry::daemon::control

@@ -4,21 +4,39 @@
 #include "core/base/log.hpp"
 
 namespace gantry::daemon::control {
+namespace {
 
-async::Task<std::string> GithubTokens::token(storage::Repository repo, TokenUse use,
-                                             storage::Trust trust) {
-  const auto settings = settings_.get();
-  if (client_ != nullptr && client_->has_app() && repo.installation_id) {
-    const github::Target target{*repo.installation_id, repo.full_name};
-    auto reply = co_await client_->checkout_token(target);
-    if (reply.verdict.outcome == proto::RestOutcome::ok) co_return std::move(reply.value);
-    core::log::warn("no installation token",
-                    {{"repository", repo.full_name}, {"why", reply.verdict.message}});
-    co_return std::string();
-  }
-  // A personal token's rights are not ours to narrow: it clones, but no job ever sees it.
-  static_cast<void>(trust);
-  co_return use == TokenUse::clone ? settings->personal_token : std::string();
+void warn(const storage::Repository& repo, const std::string& why) {
+  core::log::warn("no installation token", {{"repository", repo.full_name}, {"why", why}});
+}
+
+}  // namespace
+
+bool GithubTokens::has_app(const storage::Repository& repo) const {
+  return client_ != nullptr && client_->has_app() && repo.installation_id.has_value();
+}
+
+async::Task<std::string> GithubTokens::clone_token(storage::Repository repo) {
+  if (!has_app(repo)) co_return settings_.get()->personal_token;
+  const github::Target target{*repo.installation_id, repo.full_name};
+  auto reply = co_await client_->checkout_token(target);
+  if (reply.verdict.outcome == proto::RestOutcome::ok) co_return std::move(reply.value);
+  warn(repo, reply.verdict.message);
+  co_return std::string();
+}
+
+async::Task<std::string> GithubTokens::job_token(storage::Repository repo,
+                                                 core::workflow::Permissions permissions) {
+  if (!has_app(repo)) co_return std::string();
+  const github::Target target{*repo.installation_id, repo.full_name};
+  auto wanted = permissions.of_token();
+  const bool reads = wanted.contains("contents");
+  auto reply = co_await client_->job_token(target, std::move(wanted));
+  if (reply.verdict.outcome == proto::RestOutcome::ok) co_return std::move(reply.value);
+  warn(repo, reply.verdict.message);
+  // The App may do less than the workflow asks for; reading its repository it can.
+  if (!reads) co_return std::string();
+  co_return co_await clone_token(repo);
 }
 
 }  // namespace gantry::daemon::control

@@ -1,28 +1,31 @@
 // SPDX-License-Identifier: MIT
-// The token a clone or a job of a repository gets: the App's, contents: read on that repository
-// alone, or the configured one; none where GitHub cannot give one now.
+// The tokens clones and jobs of a repository get: the App's, for that repository alone, with
+// contents: read to clone and with what the workflow's `permissions` leave for a job. None where
+// GitHub cannot give one now.
 #pragma once
 
+#include "core/workflow/permissions.hpp"
 #include "daemon/control/settings.hpp"
 #include "daemon/github/client.hpp"
 #include "storage/repos.hpp"
-#include "storage/runs.hpp"
 
 #include <string>
 
 namespace gantry::daemon::control {
-
-enum class TokenUse { clone, job };
 
 class GithubTokens {
  public:
   GithubTokens(SettingsHolder& settings, github::GithubClient* client)
       : settings_(settings), client_(client) {}
 
-  // For `job`, an untrusted run gets none of a personal token, which may do more than read.
-  async::Task<std::string> token(storage::Repository repo, TokenUse use, storage::Trust trust);
+  async::Task<std::string> clone_token(storage::Repository repo);
+  // A personal token's rights are not ours to narrow: no job ever sees it.
+  async::Task<std::string> job_token(storage::Repository repo,
+                                     core::workflow::Permissions permissions);
 
  private:
+  bool has_app(const storage::Repository& repo) const;
+
   SettingsHolder& settings_;
   github::GithubClient* client_;  // null without credentials
 };

@@ -248,7 +248,7 @@ async::Task<> Intake::process_event(const Item& item, Event event) {
     co_await finish(item.id, DeliveryState::ignored, "the ref was deleted");
     co_return;
   }
-  const std::string token = co_await tokens_.token(repo, TokenUse::clone, storage::Trust::trusted);
+  const std::string token = co_await tokens_.clone_token(repo);
   if (event.name == "status" && is_own_status(event)) {
     co_await finish(item.id, DeliveryState::ignored, "a status made by a run starts nothing");
     co_return;
@@ -300,6 +300,7 @@ async::Task<Intake::Considered> Intake::consider(storage::Repository repo, std::
     NewRun run = make_new_run(event, plan, sources[plan.file], definition_sha, repo,
                               settings->config.github, now);
     if (event.name == "workflow_dispatch" && run.workflow) take_inputs(event, run);
+    co_await add_calls(run, sources);
     considered.runs.push_back(std::move(run));
   }
   co_return considered;

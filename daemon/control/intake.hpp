@@ -71,6 +71,9 @@ class Intake {
     std::vector<NewRun> runs;
     std::string why_not;  // nothing was looked at
   };
+  // The workflows a run calls, of this commit and of other repositories allowed here.
+  async::Task<> add_calls(NewRun& run, std::map<std::string, std::string> sources);
+  async::Task<std::optional<std::string>> read_remote(std::string name, std::string& why_not);
   bool is_own_status(const core::workflow::Event& event) const;
   async::Task<Considered> consider(storage::Repository repo, std::string token,
                                    core::workflow::Event event, core::Timestamp now);

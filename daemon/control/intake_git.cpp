@@ -60,12 +60,12 @@ async::Task<std::vector<WorkflowFile>> Intake::read_workflows(
   const auto* entry = settings->config.find_repository(repo.full_name);
   std::vector<WorkflowFile> files;
   for (const git::File& file : list.files) {
-    if (!is_selected(entry, file.name)) continue;
     WorkflowFile workflow;
     workflow.file = std::string(kFolder) + "/" + file.name;
+    sources[workflow.file] = file.content;  // one that runs may call one that does not
+    if (!is_selected(entry, file.name)) continue;
     workflow.parsed = file.too_large ? too_large(file.size)
                                      : core::workflow::parse_workflow(workflow.file, file.content);
-    sources[workflow.file] = file.content;
     files.push_back(std::move(workflow));
   }
   co_return files;
@@ -194,7 +194,7 @@ async::Task<bool> Intake::resolve_pull(storage::Repository repo, std::string tok
 async::Task<core::RunId> Intake::dispatch(Dispatch wanted) {
   const storage::Repository& repo = wanted.repo;
   const std::string doing = "starting '" + wanted.workflow_path + "' on '" + wanted.ref + "'";
-  const std::string token = co_await tokens_.token(repo, TokenUse::clone, storage::Trust::trusted);
+  const std::string token = co_await tokens_.clone_token(repo);
   git::Fetch fetch;
   fetch.source = git_.source_of(repo, token);
   co_await git_.call(repo, token, std::move(fetch));
@@ -247,6 +247,7 @@ async::Task<core::RunId> Intake::dispatch(Dispatch wanted) {
                             conductor_.settings()->config.github, conductor_.clock().now());
   run.inputs = inputs.typed;
   run.event_payload = core::expr::to_json(event.payload);
+  co_await add_calls(run, sources);
   std::vector<NewRun> runs;
   runs.push_back(std::move(run));
   const auto ids = co_await conductor_.begin(repo, std::move(runs), std::nullopt);

@@ -79,6 +79,13 @@ std::string runner_name() {
   return std::string("gantry-") + name.data();
 }
 
+core::workflow::Permissions permissions_of(const ActiveJob& job, const Settings& settings) {
+  const auto own = job.run->machine->place_of(job.key.job_id).permissions;
+  const auto permissions = own.value_or(default_permissions(settings.config.github));
+  const bool is_trusted = job.run->row.trust == storage::Trust::trusted;
+  return is_trusted ? permissions : permissions.reading();
+}
+
 proto::JobMessage make_job_message(const ActiveJob& job, const MessageParts& parts,
                                    core::Timestamp now) {
   const ActiveRun& run = *job.run;
@@ -89,18 +96,31 @@ proto::JobMessage make_job_message(const ActiveJob& job, const MessageParts& par
   message.run_number = run.row.run_number;
   message.run_attempt = run.row.attempt;
   message.job = job.id;
-  message.job_key = job.key.job_id;
+  const core::run::JobPlace place = run.machine->place_of(job.key.job_id);
+  message.job_key = place.job != nullptr ? place.job->id : job.key.job_id;
   message.job_name = job.name;
-  message.workflow_file = run.workflow_path;
+  const auto called =
+      place.calls.empty() ? run.called.end() : run.called.find(place.workflow->file);
+  const bool is_called = called != run.called.end();
+  message.workflow_file = is_called ? called->first : run.workflow_path;
   message.workflow_text =
-      core::workflow::text_of_job(run.machine->workflow(), run.source, job.key.job_id);
+      is_called ? core::workflow::text_of_job(*place.workflow, called->second, message.job_key)
+                : core::workflow::text_of_job(run.machine->workflow(), run.source, job.key.job_id);
   message.github = contexts.github;
   message.needs = run.machine->needs_context(job.key.job_id);
-  message.inputs = contexts.inputs;
+  message.inputs = place.inputs;
   message.strategy = job.plan.strategy;
   message.matrix = job.plan.matrix;
   message.vars = parts.settings.vars_of(run.repo.full_name);
-  if (is_trusted) message.secrets = parts.settings.secrets_of(run.repo.full_name);
+  if (is_trusted) {
+    auto passed =
+        core::run::pass_secrets(place.calls, parts.settings.secrets_of(run.repo.full_name));
+    if (!passed) {
+      throw core::Exception(core::Errc::invalid, "passing the secrets of job '" + job.name +
+                                                     "' on: " + passed.error().message);
+    }
+    message.secrets = *std::move(passed);
+  }
   message.github_token = parts.github_token;
   message.id_tokens = may_have_id_tokens(job) ? proto::IdTokens::yes : proto::IdTokens::no;
   message.blob_bytes = parts.settings.config.storage.upload_bytes;

@@ -26,6 +26,9 @@ proto::JobMessage make_job_message(const ActiveJob& job, const MessageParts& par
 // What a job of that offer (index of the config's labels) runs in.
 proto::JobSandbox sandbox_for(const Settings& settings, std::size_t offer, storage::Trust trust);
 
+// What the job's token may do: runs from forks only read.
+core::workflow::Permissions permissions_of(const ActiveJob& job, const Settings& settings);
+
 std::string runner_name();  // of this machine
 
 }  // namespace gantry::daemon::control

@@ -20,6 +20,24 @@ std::string head_commit(const Event& event) {
   return core::expr::to_json(Value(std::move(object)));
 }
 
+// GitHub's ten levels: the first workflow and nine below it.
+constexpr std::size_t kMaxCallDepth = 9;
+
+// What a called workflow asks for and cannot have is told at the call.
+void add_unsupported(const core::workflow::LoadedWorkflow& caller,
+                     std::vector<core::yaml::Diagnostic>& problems) {
+  for (const auto& call : caller.calls) {
+    const auto& callee = call.workflow.front();
+    for (auto& diagnostic : core::workflow::unsupported(callee.workflow)) {
+      diagnostic.message = callee.workflow.file + ":" + std::to_string(diagnostic.position.line) +
+                           ": " + diagnostic.message;
+      diagnostic.position = caller.workflow.find_job(call.job_id)->uses->position;
+      problems.push_back(std::move(diagnostic));
+    }
+    add_unsupported(callee, problems);
+  }
+}
+
 std::string_view to_string(core::run::PlanOutcome outcome) {
   switch (outcome) {
     case core::run::PlanOutcome::starts:
@@ -77,6 +95,50 @@ NewRun make_new_run(const Event& event, const core::run::PlannedWorkflow& planne
   row.created_at = now;
   row.updated_at = now;
   return run;
+}
+
+std::optional<RemoteWorkflow> parse_remote_workflow(std::string_view name) {
+  const std::size_t at = name.find('@');
+  const std::size_t owner = name.find('/');
+  const std::size_t repository = name.find('/', owner + 1);
+  if (at == std::string_view::npos || repository == std::string_view::npos || repository > at) {
+    return std::nullopt;
+  }
+  return RemoteWorkflow{std::string(name.substr(0, repository)),
+                        std::string(name.substr(repository + 1, at - repository - 1)),
+                        std::string(name.substr(at + 1))};
+}
+
+Calls load_calls(const std::string& file, const std::string& source,
+                 const core::run::CalledTexts& texts, core::workflow::LoadOptions options) {
+  Calls calls;
+  options.max_call_depth = kMaxCallDepth;
+  const auto provide = [&](std::string_view name) -> std::optional<std::string> {
+    const auto found = texts.find(std::string(name));
+    if (found != texts.end()) return found->second;
+    if (parse_remote_workflow(name)) calls.missing.emplace_back(name);
+    return std::nullopt;
+  };
+  auto result = core::workflow::load_workflow(file, source, provide, options);
+  if (result.workflow && result.workflow->calls.empty()) return calls;
+  if (result.workflow) {
+    add_unsupported(*result.workflow, calls.problems);
+    if (core::yaml::has_errors(calls.problems)) return calls;
+    calls.loaded =
+        std::make_shared<const core::workflow::LoadedWorkflow>(*std::move(result.workflow));
+  }
+  for (auto& problem : result.problems) {
+    // Annotations stand in the file of the run: at the call, with the place called.
+    if (!problem.file.empty() && problem.file != file) {
+      problem.diagnostic.message = problem.file + ":" +
+                                   std::to_string(problem.diagnostic.position.line) + ": " +
+                                   problem.diagnostic.message;
+      problem.diagnostic.position =
+          problem.caller == file ? problem.caller_position : core::yaml::Position();
+    }
+    calls.problems.push_back(std::move(problem.diagnostic));
+  }
+  return calls;
 }
 
 std::string encode_decisions(const std::vector<core::run::PlannedWorkflow>& planned) {

@@ -42,7 +42,8 @@ Value with_run_facts(const Value& github, const storage::Run& run) {
   return Value(std::move(object));
 }
 
-std::string encode_contexts(const core::run::RunContexts& contexts, std::string_view workflow_sha) {
+std::string encode_contexts(const core::run::RunContexts& contexts, std::string_view workflow_sha,
+                            const core::run::CalledTexts& called) {
   Object github = contexts.github.kind() == Kind::object ? contexts.github.object() : Object();
   github.erase("event");
   Object object;
@@ -50,6 +51,10 @@ std::string encode_contexts(const core::run::RunContexts& contexts, std::string_
   object.set("vars", contexts.vars);
   object.set("inputs", contexts.inputs);
   object.set("workflow_sha", workflow_sha);
+  Object texts;
+  for (const auto& [name, text] : called)
+    texts.set(name, text);
+  if (!called.empty()) object.set("called", std::move(texts));
   return core::expr::to_json(Value(std::move(object)));
 }
 
@@ -64,6 +69,10 @@ StoredContexts decode_contexts(const storage::RunInput& input, const storage::Ru
   read.contexts.vars = stored["vars"];
   read.contexts.inputs = stored["inputs"];
   read.workflow_sha = stored["workflow_sha"].to_string();
+  if (stored["called"].kind() == Kind::object) {
+    for (const auto& [name, text] : stored["called"].object().entries())
+      read.called[name] = text.to_string();
+  }
   return read;
 }
 

@@ -18,10 +18,12 @@ namespace gantry::daemon::control {
 core::expr::Value with_run_facts(const core::expr::Value& github, const storage::Run& run);
 
 // Contexts of a run as stored, without the event (that is the delivery's payload).
-std::string encode_contexts(const core::run::RunContexts& contexts, std::string_view workflow_sha);
+std::string encode_contexts(const core::run::RunContexts& contexts, std::string_view workflow_sha,
+                            const core::run::CalledTexts& called = {});
 struct StoredContexts {
   core::run::RunContexts contexts;  // with `event` and the run's facts
   std::string workflow_sha;
+  core::run::CalledTexts called;
 };
 StoredContexts decode_contexts(const storage::RunInput& input, const storage::Run& run);
 

@@ -41,7 +41,7 @@ Supervisor::RunnerPointer Supervisor::find(const Request& request) const {
 }
 
 async::Task<proto::JobMessage> Supervisor::message_for(std::shared_ptr<ActiveJob> job) {
-  std::string token = co_await tokens_(job->run);
+  std::string token = co_await tokens_(job);
   const auto settings = conductor_.settings();
   const MessageParts parts{*settings, layout_, programs_, std::move(token)};
   co_return make_job_message(*job, parts, conductor_.clock().now());

@@ -83,6 +83,17 @@ std::string Settings::clone_url_of(std::string_view repository) const {
   return config.github.clone_url + "/" + std::string(repository) + ".git";
 }
 
+core::workflow::Permissions default_permissions(const core::config::GitHub& github) {
+  using core::workflow::AccessLevel;
+  using core::workflow::Permissions;
+  if (github.token_permissions == core::config::TokenPermissions::write) {
+    return Permissions::all(AccessLevel::write);
+  }
+  Permissions permissions;
+  permissions.set("contents", AccessLevel::read);
+  return permissions;
+}
+
 Settings read_settings(core::config::Config config) {
   Settings settings;
   for (const auto& path : config.github.webhook_secret_files) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/config/config.hpp"
+#include "core/workflow/permissions.hpp"
 
 #include <map>
 #include <memory>
@@ -31,6 +32,10 @@ struct Settings {
   // The clone address of an allowed repository.
   std::string clone_url_of(std::string_view repository) const;
 };
+
+// Of a job whose workflow says nothing. GitHub's `read` has packages too; few Apps may read them,
+// and a token asking for more than the App may is not given at all.
+core::workflow::Permissions default_permissions(const core::config::GitHub& github);
 
 // Reads the files. Throws core::Exception naming the key and the file.
 Settings read_settings(core::config::Config config);

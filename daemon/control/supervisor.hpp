@@ -26,7 +26,7 @@ namespace gantry::daemon::control {
 class Supervisor final : public JobStarter {
  public:
   // A token for the job's `github.token` and clones; may be slow, may give "".
-  using TokenSource = std::function<async::Task<std::string>(std::shared_ptr<ActiveRun> run)>;
+  using TokenSource = std::function<async::Task<std::string>(std::shared_ptr<ActiveJob> job)>;
 
   Supervisor(async::Runtime& runtime, Conductor& conductor, storage::Layout layout,
              Programs programs, std::string socket, async::TaskGroup& tasks, TokenSource tokens);

@@ -199,13 +199,19 @@ Task<Reply<std::int64_t>> GithubClient::installation_of(std::string repository) 
 }
 
 Task<Reply<std::string>> GithubClient::checkout_token(const Target& target) {
-  Reply<std::string> reply;
   if (target.installation_id == 0 || !auth_) {
+    Reply<std::string> reply;
     reply.value = personal_token_;
     co_return reply;
   }
+  co_return co_await job_token(target, permission("contents", "read"));
+}
+
+Task<Reply<std::string>> GithubClient::job_token(const Target& target,
+                                                 std::map<std::string, std::string> permissions) {
+  Reply<std::string> reply;
   try {
-    TokenReply token = co_await auth_->token(scope_of(target, permission("contents", "read")));
+    TokenReply token = co_await auth_->token(scope_of(target, std::move(permissions)));
     reply.verdict = std::move(token.verdict);
     reply.value = std::move(token.token.token);
   } catch (const http::TransportError& error) {

@@ -53,6 +53,9 @@ class GithubClient {
 
   // For checkout: contents: read on this one repository.
   Task<Reply<std::string>> checkout_token(const Target& target);
+  // For a job: these permissions on this one repository. A personal token is never given.
+  Task<Reply<std::string>> job_token(const Target& target,
+                                     std::map<std::string, std::string> permissions);
 
   // Any other call below /repos/{owner}/{repo}, with a token of these permissions.
   Task<Reply<std::string>> call(const Target& target, proto::RestRequest request,

@@ -139,7 +139,7 @@ BROKEN = [
     ("services", job("    services: {db: {image: x}}\n"), 5, "'services'" + NOT_YET),
     ("environment", job("    environment: prod\n"), 5, "'environment'" + NOT_YET),
     ("called workflow", "on: push\njobs:\n  a:\n    uses: ./.github/workflows/b.yml\n", 4,
-     "Calling a reusable workflow" + NOT_YET),
+     "The workflow '.github/workflows/b.yml' was not found"),
 ]
 EVALUATING = "Error when evaluating '{}' for job 'a'. "
 BAD_JSON = "Error parsing fromJson: unexpected character at position 1"

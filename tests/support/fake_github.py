@@ -495,7 +495,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(200, {
                 "requests": state.requests, "violations": state.violations,
                 "check_runs": list(state.check_runs.values()), "statuses": state.statuses,
-                "tokens_minted": len(state.tokens), "most_writing": state.most_writing,
+                "tokens_minted": len(state.tokens),
+                "minted": [token["permissions"] for token in state.tokens.values()],
+                "most_writing": state.most_writing,
                 "failures_left": sum(f["times"] for f in state.failures)})
 
     do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = handle_one
