@@ -7,6 +7,8 @@
 
 namespace gantry::core::workflow {
 
+Token::Token() = default;
+
 const Token* Token::find(std::string_view key) const {
   for (const auto& [name, value] : entries) {
     if (name.is_string() && equals_ignoring_case(name.text, key)) return &value;

@@ -21,6 +21,7 @@ namespace gantry::core::workflow {
 enum class TokenKind { null, boolean, number, string, sequence, mapping, expression, insert };
 
 struct Token {
+  Token();  // elsewhere: clang cannot make it here, where `entries` still holds an unfinished type
   TokenKind kind = TokenKind::null;
   yaml::Position position;
   bool boolean = false;

@@ -20,6 +20,7 @@ enum class NodeKind { null, boolean, number, string, sequence, mapping };
 enum class ScalarStyle { plain, single_quoted, double_quoted, literal, folded };
 
 struct Node {
+  Node();  // elsewhere: clang cannot make it here, where `entries` still holds an unfinished type
   NodeKind kind = NodeKind::null;
   Position position;
   ScalarStyle style = ScalarStyle::plain;
