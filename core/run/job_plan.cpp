@@ -243,7 +243,7 @@ std::string condition_text(const Job& job) {
 }
 
 Evaluated<Condition> evaluate_condition(const Job& job, const expr::Object& contexts,
-                                        const Ancestry& status) {
+                                        const Ancestry& status, const Observer& observe) {
   Condition condition;
   Reasons reasons;
   if (job.condition.is_null()) {
@@ -259,6 +259,7 @@ Evaluated<Condition> evaluate_condition(const Job& job, const expr::Object& cont
   };
   environment.observe = [&](const expr::Node& node, const Value& value) {
     reasons.value(node, value);
+    if (observe) observe(node, value);
   };
   const auto value = value_of(job.condition, "if", job, environment);
   if (!value) return tl::unexpected(value.error());

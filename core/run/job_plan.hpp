@@ -21,9 +21,10 @@ struct Condition {
   bool holds = false;
   std::vector<std::string> because;  // values that were looked at, and ancestors not successful
 };
-// `contexts`: github, needs, vars, inputs.
+using Observer = std::function<void(const expr::Node& node, const expr::Value& value)>;
+// `contexts`: github, needs, vars, inputs. `observe` is told every node's value.
 Evaluated<Condition> evaluate_condition(const workflow::Job& job, const expr::Object& contexts,
-                                        const Ancestry& status);
+                                        const Ancestry& status, const Observer& observe = {});
 std::string condition_text(const workflow::Job& job);
 
 // Every leg of the job or call, in order; on an error the job cannot be planned.

@@ -2,6 +2,7 @@
 #include "core/run/run_machine.hpp"
 
 #include "core/base/text.hpp"
+#include "core/run/explain.hpp"
 #include "core/run/run_state.hpp"
 #include "core/run/selection.hpp"
 
@@ -151,6 +152,16 @@ bool RunMachine::State::load(const RecordedJob& row) {
   state.fail_fast = row.fail_fast;
   if (row.conclusion) finish_leg(state, leg, *row.conclusion, row.outputs);
   return true;
+}
+
+std::optional<Explanation> RunMachine::State::explain(std::string_view job_id) const {
+  const std::size_t index = index_of(job_id);
+  if (index == kNone) return std::nullopt;
+  const JobState& state = jobs_[index];
+  Explanation explanation = explain_condition(*state.job, contexts_of(state), status_of(state));
+  for (const std::size_t need : state.needs)
+    explanation.needs.emplace_back(jobs_[need].job->id, jobs_[need].result);
+  return explanation;
 }
 
 // What the rows of a scope's jobs mean.
@@ -397,6 +408,9 @@ JobPlace RunMachine::place_of(std::string_view job_id) const {
 }
 expr::Value RunMachine::needs_context(std::string_view job_id) const {
   return state_->needs_context(job_id);
+}
+std::optional<Explanation> RunMachine::explain(std::string_view job_id) const {
+  return state_->explain(job_id);
 }
 const RunContexts& RunMachine::contexts() const {
   return state_->contexts;

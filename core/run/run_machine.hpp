@@ -105,6 +105,7 @@ struct JobPlace {
   std::vector<SecretsPassed> calls;                  // from the outermost in; none: secrets as are
   std::optional<workflow::Permissions> permissions;  // nullopt: the default ones
 };
+struct Explanation;  // core/run/explain.hpp
 
 class RunMachine {
  public:
@@ -135,6 +136,8 @@ class RunMachine {
   const RunContexts& contexts() const;
   const workflow::Workflow& workflow() const;
   std::optional<Conclusion> conclusion() const;  // once completed
+  // Why a job started or not, or would now; worked out from what is recorded.
+  std::optional<Explanation> explain(std::string_view job_id) const;
 
  private:
   class State;

@@ -27,6 +27,7 @@ class RunMachine::State {
   Effects cancel_call(const LegKey& call, const std::string& reason);
   expr::Value needs_context(std::string_view job_id) const;
   JobPlace place_of(std::string_view job_id) const;
+  std::optional<Explanation> explain(std::string_view job_id) const;
 
   std::shared_ptr<const workflow::Workflow> workflow;      // shared with runs of the same commit
   std::shared_ptr<const workflow::LoadedWorkflow> loaded;  // likewise

@@ -40,6 +40,7 @@ void add_dispatch(CLI::App& app, Global& global);  // actions.cpp
 void add_delivery(CLI::App& app, Global& global);  // delivery.cpp
 void add_doctor(CLI::App& app, Global& global);    // doctor.cpp
 void add_hook(CLI::App& app, Global& global);      // hook.cpp
+void add_explain(CLI::App& app, Global& global);   // explain.cpp
 void add_validate(CLI::App& app, Global& global);  // validate.cpp
 void add_run(CLI::App& app, Global& global);       // run.cpp
 

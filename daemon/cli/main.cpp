@@ -32,6 +32,7 @@ int main(int argc, char** argv) {
   add_delivery(app, global);
   add_doctor(app, global);
   add_hook(app, global);
+  add_explain(app, global);
   add_validate(app, global);
   try {
     app.parse(argc, argv);

@@ -157,6 +157,7 @@ void Api::add_routes(http::Router& router) {
                const http::Handler& handler = has_valid_link(request) ? open : shut;
                co_return co_await handler(request);
              });
+  router.add("GET", own + "/runs/{run}/explain", guarded(&Api::own_explain));
   router.add("GET", own + "/runs/{run}/events", guarded(&Api::run_events));
   router.add("GET", own + "/runs/{run}/log/stream", guarded(&Api::run_log_stream));
   router.add("POST", own + "/runs/{run}/cancel", guarded(&Api::own_cancel));

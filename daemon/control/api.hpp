@@ -74,6 +74,7 @@ class Api {
   async::Task<http::Response> own_runs(http::Request& request);
   async::Task<http::Response> own_get_run(http::Request& request);
   async::Task<http::Response> own_get_job(http::Request& request);
+  async::Task<http::Response> own_explain(http::Request& request);  // api_explain.cpp
   async::Task<http::Response> own_cancel(http::Request& request);
   async::Task<http::Response> own_rerun(http::Request& request);
   async::Task<http::Response> own_delivery(http::Request& request);

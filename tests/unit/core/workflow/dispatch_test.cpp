@@ -11,7 +11,10 @@ using namespace gantry::core::workflow;
 namespace {
 
 Token text(std::string value) {
-  return {.kind = TokenKind::string, .text = std::move(value)};
+  Token token;
+  token.kind = TokenKind::string;
+  token.text = std::move(value);
+  return token;
 }
 
 EventTrigger trigger() {
