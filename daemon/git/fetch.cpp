@@ -123,6 +123,12 @@ void check_source(const Source& source) {
                                      "': ssh needs both a key and a known_hosts file; give both");
 }
 
+void trust_certificates(const Source& source) {
+  if (source.ca_file.empty()) return;
+  check(git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, source.ca_file.c_str(), nullptr),
+        "reading the certificates of '" + source.ca_file + "'");
+}
+
 // libssh2 reads the host keys from $HOME/.ssh/known_hosts and nowhere else.
 std::optional<core::TempDir> home_for_ssh(const Source& source) {
   if (source.known_hosts.empty()) return std::nullopt;
@@ -157,9 +163,13 @@ void prune(git_repository* repository, git_remote* remote) {
   }
 }
 
-void connect(git_remote* remote, const git_remote_callbacks& callbacks, const std::string& doing) {
+void connect(git_remote* remote, const git_fetch_options& fetch, const std::string& doing) {
+  git_remote_connect_options options = GIT_REMOTE_CONNECT_OPTIONS_INIT;
+  options.callbacks = fetch.callbacks;
+  // Within one host only: another one must not be given the token, nor reached through us.
+  options.follow_redirects = GIT_REMOTE_REDIRECT_NONE;
   try {
-    check(git_remote_connect(remote, GIT_DIRECTION_FETCH, &callbacks, nullptr, nullptr), doing);
+    check(git_remote_connect_ext(remote, GIT_DIRECTION_FETCH, &options), doing);
   } catch (const Exception& error) {
     // A refused connection is to libgit2 an error of the operating system like any other.
     const bool is_remote = local_folder({.url = git_remote_url(remote)}).empty();
@@ -230,8 +240,9 @@ std::string connect_and_fetch(Mirror& mirror, const Fetch& request) {
   options.callbacks.pack_progress = on_pack;
   options.callbacks.update_tips = on_tip;
 
+
   const Watched watched(mirror.watchdog(), doing);
-  connect(remote.get(), options.callbacks, doing);
+  connect(remote.get(), options, doing);
   prune(repository, remote.get());
   std::vector<char*> pointers;
   pointers.reserve(specs.size());
@@ -261,6 +272,7 @@ bool has_commit(Mirror& mirror, const std::string& sha) {
 
 RefList run(Mirror& mirror, const Fetch& request) {
   check_source(request.source);
+  trust_certificates(request.source);
   const auto home = home_for_ssh(request.source);
   fs::create_directories(mirror.path());
   const MirrorLock lock(mirror.path());

@@ -9,7 +9,7 @@ namespace gantry::daemon::git {
 
 using nlohmann::json;
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Source, url, token, ssh_key, known_hosts)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Source, url, token, ssh_key, known_hosts, ca_file)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Ref, name, commit)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RefList, refs, default_branch)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Fetch, source, pulls)

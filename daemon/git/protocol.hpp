@@ -14,7 +14,7 @@
 
 namespace gantry::daemon::git {
 
-inline constexpr int kProtocolVersion = 1;
+inline constexpr int kProtocolVersion = 2;
 inline constexpr std::size_t kMaxLineBytes = std::size_t{256} << 20;
 
 // Where a mirror is fetched from: https://, ssh:// (or user@host:path), file:// or a local path.
@@ -23,6 +23,7 @@ struct Source {
   std::string token;        // https: password of user x-access-token; empty: anonymous
   std::string ssh_key;      // ssh: file of the private key
   std::string known_hosts;  // ssh: file of the host keys; required
+  std::string ca_file;      // https: PEM of whom to trust; empty: the system's
 };
 
 // A full ref name and the commit it leads to (annotated tags peeled).
