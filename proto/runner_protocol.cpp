@@ -81,6 +81,8 @@ Value repository_value(const JobRepository& repository) {
   object.set("token", repository.token);
   object.set("ssh_key_file", repository.ssh_key_file);
   object.set("known_hosts_file", repository.known_hosts_file);
+  object.set("clone_base", repository.clone_base);
+  object.set("ca_file", repository.ca_file);
   return Value(std::move(object));
 }
 
@@ -92,6 +94,8 @@ JobRepository repository_from(JsonFields& fields) {
   repository.token = fields.text("token");
   repository.ssh_key_file = fields.text("ssh_key_file");
   repository.known_hosts_file = fields.text("known_hosts_file");
+  repository.clone_base = fields.text("clone_base");
+  repository.ca_file = fields.text("ca_file");
   return repository;
 }
 

@@ -62,6 +62,8 @@ struct JobRepository {
   std::string clone_url;   // what the mirror is fetched from: https, ssh or a path
   std::string token;       // for https; also the default of checkout's `token`
   std::string ssh_key_file, known_hosts_file;
+  std::string clone_base;  // other repositories of this server: clone_base/owner/name
+  std::string ca_file;     // https: whom to trust; "" = the system's
 };
 
 using NamedValues = std::vector<std::pair<std::string, std::string>>;

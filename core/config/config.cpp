@@ -104,6 +104,7 @@ Repository read_repository(Section& section) {
   section.path("ssh_key_file", repository.ssh_key_file);
   section.path("known_hosts_file", repository.known_hosts_file);
   section.texts("workflows", repository.workflows);
+  section.texts("readable_by", repository.readable_by);
   section.path("vars_file", repository.vars_file);
   section.path("secrets_file", repository.secrets_file);
   return repository;
@@ -244,16 +245,28 @@ std::string_view to_string(Network network) {
   return "none";
 }
 
+namespace {
+
+// "owner/*" names every repository of the owner.
+bool is_of_owner(std::string_view pattern, std::string_view full_name) {
+  return pattern.ends_with("/*") && full_name.size() >= pattern.size() &&
+         core::equals_ignoring_case(pattern.substr(0, pattern.size() - 1),
+                                    full_name.substr(0, pattern.size() - 1));
+}
+
+}  // namespace
+
+bool Repository::is_readable_by(std::string_view full_name) const {
+  return std::any_of(readable_by.begin(), readable_by.end(), [&](const std::string& pattern) {
+    return core::equals_ignoring_case(pattern, full_name) || is_of_owner(pattern, full_name);
+  });
+}
+
 const Repository* Config::find_repository(std::string_view full_name) const {
   const Repository* of_owner = nullptr;
   for (const Repository& repository : repositories) {
     if (core::equals_ignoring_case(repository.name, full_name)) return &repository;
-    const std::string_view name = repository.name;
-    if (name.ends_with("/*") && full_name.size() >= name.size() &&
-        core::equals_ignoring_case(name.substr(0, name.size() - 1),
-                                   full_name.substr(0, name.size() - 1))) {
-      of_owner = &repository;
-    }
+    if (is_of_owner(repository.name, full_name)) of_owner = &repository;
   }
   return of_owner;
 }

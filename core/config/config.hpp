@@ -55,6 +55,10 @@ struct Repository {
   std::optional<fs::path> known_hosts_file;
   std::optional<fs::path> vars_file, secrets_file;  // NAME=value lines or a YAML mapping
   std::vector<std::string> workflows;               // file names that run here; empty = all
+  // Whose trusted runs may check this one out with Gantry's rights; owner/name or owner/*.
+  std::vector<std::string> readable_by;
+
+  bool is_readable_by(std::string_view full_name) const;
 };
 
 enum class Pinning { any_ref, full_sha };

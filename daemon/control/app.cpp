@@ -96,7 +96,11 @@ App::App(Settings settings, Programs programs, os::ServiceNotifier notifier, Rel
                   [this](std::shared_ptr<ActiveJob> job) {
                     return tokens_.job_token(job->run->repo,
                                              permissions_of(*job, *settings_.get()));
+                  },
+                  [this](std::shared_ptr<ActiveRun> run, proto::MirrorRequest request) {
+                    return mirror_desk_.find(std::move(run), std::move(request));
                   }),
+      mirror_desk_(conductor_, git_, tokens_, layout_),
       intake_(runtime_, conductor_, git_, tokens_, tasks_),
       outbox_(db_, clock_),
       api_(runtime_, conductor_, intake_, settings_, layout_, live_),

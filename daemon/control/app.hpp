@@ -15,6 +15,7 @@
 #include "daemon/control/intake.hpp"
 #include "daemon/control/job_services.hpp"
 #include "daemon/control/live.hpp"
+#include "daemon/control/mirror_desk.hpp"
 #include "daemon/control/reports.hpp"
 #include "daemon/control/settings.hpp"
 #include "daemon/control/supervisor.hpp"
@@ -75,6 +76,7 @@ class App {
   IdTokens id_tokens_;
   JobServices services_;
   Supervisor supervisor_;
+  MirrorDesk mirror_desk_;
   Intake intake_;
   OutboxQueue outbox_;
   std::unique_ptr<github::Reporter> reporter_;

@@ -24,6 +24,7 @@ git::Source GitPool::source_of(const storage::Repository& repo, const std::strin
   git::Source source;
   source.url = settings->clone_url_of(repo.full_name);
   if (source.url.starts_with("https://")) source.token = token;
+  if (const auto& ca = settings->config.github.ca_file) source.ca_file = ca->string();
   if (const auto* entry = settings->config.find_repository(repo.full_name)) {
     if (entry->ssh_key_file) source.ssh_key = entry->ssh_key_file->string();
     if (entry->known_hosts_file) source.known_hosts = entry->known_hosts_file->string();

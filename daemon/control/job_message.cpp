@@ -30,6 +30,8 @@ proto::JobRepository repository_of(const ActiveRun& run, const MessageParts& par
   repository.server_url = config.github.server_url;
   repository.clone_url = parts.settings.clone_url_of(run.repo.full_name);
   repository.token = parts.github_token;
+  repository.clone_base = config.github.clone_url;
+  if (config.github.ca_file) repository.ca_file = config.github.ca_file->string();
   if (const auto* entry = config.find_repository(run.repo.full_name)) {
     if (entry->ssh_key_file) repository.ssh_key_file = entry->ssh_key_file->string();
     if (entry->known_hosts_file) repository.known_hosts_file = entry->known_hosts_file->string();

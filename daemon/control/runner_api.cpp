@@ -28,6 +28,7 @@ void Supervisor::add_routes(http::Router& router) {
   router.add(
       "POST", proto::kRunnerEventsPath, [this](Request& r) { return post_events(r); }, events);
   router.add("POST", proto::kRunnerServicesPath, [this](Request& r) { return post_service(r); });
+  router.add("POST", proto::kRunnerMirrorPath, [this](Request& r) { return post_mirror(r); });
   router.add("GET", proto::kRunnerControlPath, [this](Request& r) { return get_control(r); });
 }
 
@@ -85,6 +86,15 @@ async::Task<Response> Supervisor::post_service(Request& request) {
   if (!call) co_return http::error_response(400, call.error().message);
   const proto::ServiceAnswer answer = co_await services_(runner->job, std::move(*call));
   co_return http::json_response(200, proto::encode(answer));
+}
+
+async::Task<Response> Supervisor::post_mirror(Request& request) {
+  const RunnerPointer runner = find(request);
+  if (!runner) co_return not_yours();
+  auto wanted = proto::decode_mirror_request(request.body);
+  if (!wanted) co_return http::error_response(400, wanted.error().message);
+  const proto::MirrorResult result = co_await mirrors_(runner->job->run, std::move(*wanted));
+  co_return http::json_response(200, proto::encode(result));
 }
 
 async::Task<Response> Supervisor::get_control(Request& request) {

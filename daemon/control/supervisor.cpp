@@ -75,7 +75,7 @@ core::Result<std::vector<proto::RunnerEvent>> read_spool(const core::fs::path& f
 
 Supervisor::Supervisor(async::Runtime& runtime, Conductor& conductor, storage::Layout layout,
                        Programs programs, std::string socket, async::TaskGroup& tasks,
-                       TokenSource tokens)
+                       TokenSource tokens, MirrorSource mirrors)
     : runtime_(runtime),
       conductor_(conductor),
       layout_(std::move(layout)),
@@ -83,7 +83,8 @@ Supervisor::Supervisor(async::Runtime& runtime, Conductor& conductor, storage::L
       nursery_(programs_.runner),
       socket_(std::move(socket)),
       tasks_(tasks),
-      tokens_(std::move(tokens)) {}
+      tokens_(std::move(tokens)),
+      mirrors_(std::move(mirrors)) {}
 
 Supervisor::~Supervisor() {
   release_all();

@@ -12,6 +12,7 @@
 #include "daemon/http/router.hpp"
 #include "daemon/os/child.hpp"
 #include "proto/actions_services.hpp"
+#include "proto/runner_mirror.hpp"
 #include "proto/runner_protocol.hpp"
 #include "storage/layout.hpp"
 
@@ -27,9 +28,13 @@ class Supervisor final : public JobStarter {
  public:
   // A token for the job's `github.token` and clones; may be slow, may give "".
   using TokenSource = std::function<async::Task<std::string>(std::shared_ptr<ActiveJob> job)>;
+  // The mirror of a repository for a job of the run.
+  using MirrorSource = std::function<async::Task<proto::MirrorResult>(
+      std::shared_ptr<ActiveRun> run, proto::MirrorRequest request)>;
 
   Supervisor(async::Runtime& runtime, Conductor& conductor, storage::Layout layout,
-             Programs programs, std::string socket, async::TaskGroup& tasks, TokenSource tokens);
+             Programs programs, std::string socket, async::TaskGroup& tasks, TokenSource tokens,
+             MirrorSource mirrors);
   ~Supervisor() override;
 
   void start(std::shared_ptr<ActiveJob> job) override;
@@ -79,6 +84,7 @@ class Supervisor final : public JobStarter {
   async::Task<http::Response> post_events(http::Request& request);
   async::Task<http::Response> get_control(http::Request& request);
   async::Task<http::Response> post_service(http::Request& request);
+  async::Task<http::Response> post_mirror(http::Request& request);
 
   async::Runtime& runtime_;
   Conductor& conductor_;
@@ -89,6 +95,7 @@ class Supervisor final : public JobStarter {
   async::TaskGroup& tasks_;
   TokenSource tokens_;
   ServiceHandler services_;
+  MirrorSource mirrors_;
   std::unordered_map<std::string, RunnerPointer> by_token_hash_;
   std::deque<Spare> spares_;
   std::size_t last_offer_ = 0;  // of the job started last

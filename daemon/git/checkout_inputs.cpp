@@ -45,23 +45,51 @@ bool is_repository_name(std::string_view name) {
          name.find("..") == std::string_view::npos;
 }
 
+bool is_server_url(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) return false;
+  const std::string_view host = url.substr(scheme + 3);
+  constexpr std::string_view kAllowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:[]";
+  return (url.starts_with("https://") || url.starts_with("http://")) && !host.empty() &&
+         host.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
+std::optional<core::Error> take_ssh(const Inputs& inputs, CheckoutPlan& plan) {
+  plan.ssh.key = input(inputs, "ssh-key");
+  plan.ssh.known_hosts = input(inputs, "ssh-known-hosts");
+  plan.ssh.user = input(inputs, "ssh-user", "git");
+  plan.ssh.strict = is_true(inputs, "ssh-strict", "true");
+  constexpr std::string_view kAllowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+  if (plan.ssh.user.find_first_not_of(kAllowed) != std::string::npos ||
+      plan.ssh.user.starts_with('-')) {
+    return refused("ssh-user", plan.ssh.user, "is no name of a user");
+  }
+  std::string host = plan.server_url.substr(plan.server_url.find("://") + 3);
+  host = host.substr(0, host.find(':'));
+  plan.remote_url = plan.ssh.key.empty()
+                        ? plan.server_url + "/" + plan.repository
+                        : plan.ssh.user + "@" + host + ":" + plan.repository + ".git";
+  return std::nullopt;
+}
+
 std::optional<core::Error> take_source(const Inputs& inputs, const CheckoutContext& context,
                                        CheckoutPlan& plan) {
   plan.repository = input(inputs, "repository", context.repository);
   if (!is_repository_name(plan.repository)) {
     return refused("repository", plan.repository, "is not of the form owner/name");
   }
-  const bool is_own = core::equals_ignoring_case(plan.repository, context.repository);
-  if (!is_own && context.other_repositories == OtherRepositories::refused) {
-    return refused("repository", plan.repository,
-                   "is not the repository of this run; only '" + context.repository +
-                       "' can be checked out here");
+  plan.server_url = input(inputs, "github-server-url", context.server_url);
+  while (plan.server_url.ends_with('/'))
+    plan.server_url.pop_back();
+  if (!is_server_url(plan.server_url)) {
+    return refused("github-server-url", plan.server_url,
+                   "is no address of a server; give it as https://HOST");
   }
-  const std::string server = input(inputs, "github-server-url", context.server_url);
-  if (!core::equals_ignoring_case(server, context.server_url)) {
-    return refused("github-server-url", server, "is not the server of this run; remove the input");
-  }
-  plan.remote_url = context.server_url + "/" + plan.repository;
+  plan.is_own_server = core::equals_ignoring_case(plan.server_url, context.server_url);
+  const bool is_own = plan.is_own_server &&
+                      core::equals_ignoring_case(plan.repository, context.repository);
   plan.rev = input(inputs, "ref");
   if (plan.rev.empty() && is_own) {
     plan.sha = context.sha;
@@ -126,7 +154,17 @@ Result<std::uint64_t> depth_of(const Inputs& inputs) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(depth, 0));
 }
 
-Result<std::vector<std::string>> sparse_of(const Inputs& inputs) {
+std::vector<std::string> sparse_patterns_of(const Inputs& inputs) {
+  std::vector<std::string> patterns;
+  const auto given = inputs.find("sparse-checkout");
+  if (given == inputs.end()) return patterns;
+  for (const std::string_view line : core::split(given->second, '\n')) {
+    if (!core::trim(line).empty()) patterns.emplace_back(core::trim(line));
+  }
+  return patterns;
+}
+
+Result<std::vector<std::string>> sparse_folders_of(const Inputs& inputs) {
   std::vector<std::string> folders;
   const std::string given = input(inputs, "sparse-checkout");
   for (std::string_view line : core::split(given, '\n')) {
@@ -141,38 +179,44 @@ Result<std::vector<std::string>> sparse_of(const Inputs& inputs) {
                            !line.starts_with("..") && line != ".";
     if (is_pattern || !is_inside) {
       return fail(refused("sparse-checkout", std::string(line),
-                          "is not a folder of the repository; list folders, one a line"));
+                          "is not a folder of the repository; list folders, one a line, or set "
+                          "sparse-checkout-cone-mode to false for patterns"));
     }
     folders.emplace_back(line);
-  }
-  if (!folders.empty() && !is_true(inputs, "sparse-checkout-cone-mode", "true")) {
-    return fail(refused("sparse-checkout-cone-mode", "false",
-                        "is not supported; list folders and leave cone mode on"));
   }
   return folders;
 }
 
-std::optional<core::Error> check_unsupported(const Inputs& inputs, CheckoutPlan& plan) {
-  if (is_true(inputs, "lfs", "false")) {
-    return refused("lfs", "true",
-                   "is not supported yet; remove it and run `git lfs pull` in a step");
+std::optional<core::Error> take_filter(const Inputs& inputs, CheckoutPlan& plan) {
+  plan.filter = input(inputs, "filter", plan.sparse.empty() ? "" : "blob:none");
+  constexpr std::string_view kAllowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:=+%._/-";
+  if (plan.filter.find_first_not_of(kAllowed) != std::string::npos) {
+    return refused("filter", plan.filter, "is no filter of git fetch, such as blob:none");
   }
-  const std::string submodules = core::to_lower(input(inputs, "submodules", "false"));
-  if (submodules == "true" || submodules == "recursive") {
-    return refused("submodules", submodules,
-                   "is not supported yet; remove it and run `git submodule update --init` in a "
-                   "step");
-  }
-  if (!input(inputs, "ssh-key").empty()) {
-    return core::Error{Errc::invalid,
-                       "reading input 'ssh-key' of actions/checkout: the code comes from this "
-                       "server's mirror, no key is used; remove it, and give a key to the step "
-                       "that pushes"};
-  }
-  if (const std::string filter = input(inputs, "filter"); !filter.empty()) {
-    plan.notes.push_back("filter '" + filter + "': the objects are here already, none is left out");
+  if (!input(inputs, "filter").empty()) {
+    plan.notes.push_back("filter '" + plan.filter +
+                         "': the objects are here already, none is left out");
   }
   return std::nullopt;
+}
+
+void take_contents(const Inputs& inputs, CheckoutPlan& plan) {
+  plan.tags = is_true(inputs, "fetch-tags", "false");
+  plan.lfs = is_true(inputs, "lfs", "false") ? Lfs::yes : Lfs::no;
+  plan.clean = is_true(inputs, "clean", "true") ? Clean::yes : Clean::no;
+  const std::string submodules = core::to_lower(input(inputs, "submodules", "false"));
+  if (submodules == "true") plan.submodules = Submodules::direct;
+  if (submodules == "recursive") plan.submodules = Submodules::recursive;
+}
+
+void take_token(const Inputs& inputs, const CheckoutContext& context, CheckoutPlan& plan) {
+  plan.given_token = input(inputs, "token");
+  // `token: ${{ github.token }}` says the default in words.
+  if (plan.given_token == context.token) plan.given_token.clear();
+  // The job's token is of the run's server: no other one is shown it.
+  plan.token = plan.given_token;
+  if (plan.token.empty() && plan.is_own_server) plan.token = context.token;
 }
 
 }  // namespace
@@ -181,15 +225,20 @@ Result<CheckoutPlan> plan_checkout(const Inputs& inputs, const CheckoutContext& 
   CheckoutPlan plan;
   if (auto error = take_source(inputs, context, plan)) return fail(std::move(*error));
   if (auto error = check_pull_request(inputs, context, plan)) return fail(std::move(*error));
-  if (auto error = check_unsupported(inputs, plan)) return fail(std::move(*error));
+  if (auto error = take_ssh(inputs, plan)) return fail(std::move(*error));
   TRY(plan.path, path_of(inputs, context));
   TRY(plan.depth, depth_of(inputs));
-  TRY(plan.sparse, sparse_of(inputs));
-  plan.tags = is_true(inputs, "fetch-tags", "false");
-  plan.clean = is_true(inputs, "clean", "true") ? Clean::yes : Clean::no;
+  if (is_true(inputs, "sparse-checkout-cone-mode", "true")) {
+    TRY(plan.sparse, sparse_folders_of(inputs));
+  } else {
+    plan.sparse_mode = SparseMode::patterns;
+    plan.sparse = sparse_patterns_of(inputs);
+  }
+  if (auto error = take_filter(inputs, plan)) return fail(std::move(*error));
+  take_contents(inputs, plan);
   plan.persist_credentials = is_true(inputs, "persist-credentials", "true");
   plan.set_safe_directory = is_true(inputs, "set-safe-directory", "true");
-  plan.token = input(inputs, "token", context.token);
+  take_token(inputs, context, plan);
   return plan;
 }
 

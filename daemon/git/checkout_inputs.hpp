@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/base/result.hpp"
+#include "daemon/git/protocol.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -15,8 +16,6 @@
 namespace gantry::daemon::git {
 
 namespace fs = std::filesystem;
-
-enum class OtherRepositories { refused, allowed };
 
 // What the job knows; the defaults of the inputs come from here.
 struct CheckoutContext {
@@ -31,13 +30,24 @@ struct CheckoutContext {
   std::string head_repository;
   std::string head_sha;
   std::string merge_sha;
-  OtherRepositories other_repositories = OtherRepositories::refused;
 };
 
 enum class Clean { yes, no };
+enum class Submodules { no, direct, recursive };
+enum class Lfs { no, yes };
+
+// The inputs ssh-*. Without a key https is used.
+struct SshInputs {
+  std::string key;
+  std::string known_hosts;
+  std::string user = "git";
+  bool strict = true;
+};
 
 struct CheckoutPlan {
   std::string repository;
+  std::string server_url;  // without a slash at its end
+  bool is_own_server = true;
   // `sha` is empty when `rev` has to be resolved in the mirror first; an empty `rev` is then the
   // default branch of another repository.
   std::string rev;
@@ -47,11 +57,17 @@ struct CheckoutPlan {
   std::string remote_url;
   std::uint64_t depth = 1;
   bool tags = false;
+  SparseMode sparse_mode = SparseMode::cone;
   std::vector<std::string> sparse;
+  std::string filter;
+  Submodules submodules = Submodules::no;
+  Lfs lfs = Lfs::no;
   Clean clean = Clean::yes;
   bool persist_credentials = true;
   bool set_safe_directory = true;
-  std::string token;
+  std::string token;        // what later steps get; "" = none
+  std::string given_token;  // the workflow's own, not the job's
+  SshInputs ssh;
   std::vector<std::string> notes;  // for the job's log
 };
 
@@ -65,10 +81,12 @@ std::map<std::string, std::string> checkout_outputs(const CheckoutPlan& plan);
 // Every input actions/checkout has had.
 const std::vector<std::string>& checkout_input_names();
 
-// Lets git in later steps in, as actions/checkout does: http.<server>/.extraheader in .git/config.
-// Nothing happens without a token or when the plan says no. Throws core::Exception.
-void persist_credentials(const fs::path& work_tree, const CheckoutPlan& plan,
-                         const std::string& server_url);
+// For .git/config, so that git in later steps is let in, as actions/checkout does it; "" without
+// credentials or when the plan says no. `ssh_command`: of the files written for it, "" = none.
+std::string credentials_config(const CheckoutPlan& plan, const std::string& ssh_command);
+
+// Public keys of github.com, which actions/checkout always knows.
+std::string_view github_host_keys();
 
 // What persist_credentials writes and the masker must know besides the token.
 std::vector<std::string> derived_secrets(const std::string& token);

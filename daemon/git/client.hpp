@@ -33,6 +33,8 @@ struct ClientOptions {
   // What the process may reach: a local source and the ssh files are bound read-only; the network
   // only for a remote url. Empty url: neither.
   Source source;
+  // In place of the machine's names: the process finds the hosts in this file and no others.
+  fs::path hosts_file;
   fs::path export_to;  // the one more folder it may write; may be empty
   fs::path bubblewrap = "/usr/bin/bwrap";
 };

@@ -35,12 +35,18 @@ void add_system(Arguments& to) {
 #endif
 }
 
-void add_network(Arguments& to) {
+void add_network(Arguments& to, const fs::path& hosts_file) {
   add(to, {"--share-net"});
-  for (const char* path : {"/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/resolv.conf",
-                           "/etc/hosts", "/etc/nsswitch.conf", "/etc/services"}) {
+  for (const char* path :
+       {"/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/nsswitch.conf", "/etc/services"}) {
     add(to, {"--ro-bind-try", path, path});
   }
+  if (!hosts_file.empty()) {
+    add(to, {"--ro-bind", hosts_file.string(), "/etc/hosts"});
+    return;
+  }
+  for (const char* path : {"/etc/resolv.conf", "/etc/hosts"})
+    add(to, {"--ro-bind-try", path, path});
 }
 
 }  // namespace
@@ -62,7 +68,7 @@ std::vector<std::string> gantry_git_argv(const ClientOptions& options) {
                     "--cap-drop",       "ALL",           "--clearenv"};
   const fs::path local = local_folder(options.source);
   add_system(argv);
-  if (!options.source.url.empty() && local.empty()) add_network(argv);
+  if (!options.source.url.empty() && local.empty()) add_network(argv, options.hosts_file);
   bind(argv, "--ro-bind", program);
   if (!local.empty()) bind(argv, "--ro-bind", local);
   for (const std::string& file : {options.source.ssh_key, options.source.known_hosts,

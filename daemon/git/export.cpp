@@ -31,8 +31,9 @@ void check_request(const Export& what) {
                       doing_export(what) + ": '" + what.ref + "' is not a full ref name");
     }
   }
-  if (what.remote_url.find_first_of(std::string_view("\n\0", 2)) != std::string::npos) {
-    throw Exception(Errc::invalid, doing_export(what) + ": the remote url holds a line break");
+  for (const std::string& text : {what.remote_url, what.filter}) {
+    if (text.find_first_of(std::string_view("\n\0", 2)) == std::string::npos) continue;
+    throw Exception(Errc::invalid, doing_export(what) + ": url or filter hold a line break");
   }
   if (!fs::is_directory(what.dest) || !fs::is_empty(what.dest)) {
     throw Exception(Errc::conflict,
@@ -62,7 +63,12 @@ std::string config_for(const Export& what) {
       config_value(what.remote_url) +
       "\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n[gc]\n\tauto = 0\n";
   if (!what.sparse.empty()) {
-    text += "[core]\n\tsparseCheckout = true\n\tsparseCheckoutCone = true\n";
+    text += "[core]\n\tsparseCheckout = true\n";
+    text += what.sparse_mode == SparseMode::cone ? "\tsparseCheckoutCone = true\n" : "";
+  }
+  if (!what.filter.empty()) {
+    text += "[remote \"origin\"]\n\tpromisor = true\n\tpartialclonefilter = " +
+            config_value(what.filter) + "\n";
   }
   if (what.ref.starts_with(kHeads)) {
     const std::string branch = what.ref.substr(kHeads.size());
@@ -103,7 +109,10 @@ void write_git_folder(const fs::path& git, const Export& what, const std::vector
   core::write_file_atomic(git / "description", "Unnamed repository\n");
   core::write_file_atomic(git / "info/exclude", "");
   if (!what.sparse.empty()) {
-    core::write_file_atomic(git / "info/sparse-checkout", sparse_file(what.sparse));
+    const bool is_cone = what.sparse_mode == SparseMode::cone;
+    core::write_file_atomic(
+        git / "info/sparse-checkout",
+        is_cone ? sparse_file(what.sparse) : "\n" + core::join(what.sparse, "\n") + "\n");
   }
   if (!history.shallow.empty()) {
     std::set<std::string> ids;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/git/export_internal.hpp"
+#include "daemon/git/sparse_patterns.hpp"
 
 namespace gantry::daemon::git {
 namespace {
@@ -38,6 +39,20 @@ std::vector<std::string> cone_paths(git_repository* repository, git_tree* root,
   return paths;
 }
 
+std::vector<std::string> matching_paths(git_tree* root, const std::vector<std::string>& lines) {
+  git_index* made = nullptr;
+  check(git_index_new(&made), "making an index");
+  const IndexHandle all(made);
+  check(git_index_read_tree(all.get(), root), "reading the tree");
+  const SparsePatterns patterns(lines);
+  std::vector<std::string> paths;
+  for (std::size_t i = 0; i < git_index_entrycount(all.get()); ++i) {
+    const std::string path = git_index_get_byindex(all.get(), i)->path;
+    if (patterns.takes(path)) paths.push_back(path);
+  }
+  return paths;
+}
+
 // git wants every file of the commit in the index; those outside the cone are marked as not there.
 void mark_files_outside(git_index* index, git_tree* root) {
   git_index* made = nullptr;
@@ -65,15 +80,20 @@ Exported write_work_tree(git_repository* repository, const Export& what, const g
   std::vector<std::string> paths;
   std::vector<char*> pointers;
   if (!what.sparse.empty()) {
-    paths = cone_paths(repository, tree.get(), what.sparse);
+    paths = what.sparse_mode == SparseMode::cone
+                ? cone_paths(repository, tree.get(), what.sparse)
+                : matching_paths(tree.get(), what.sparse);
     for (std::string& path : paths)
       pointers.push_back(path.data());
     options.paths = {pointers.data(), pointers.size()};
     options.checkout_strategy |= GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH;
   }
   // A hostile tree (".git/hooks", "..", a name twice) is refused here as a whole.
-  check(git_checkout_tree(repository, reinterpret_cast<const git_object*>(tree.get()), &options),
-        doing);
+  const bool is_empty = !what.sparse.empty() && paths.empty();  // no paths would mean all
+  if (!is_empty) {
+    check(git_checkout_tree(repository, reinterpret_cast<const git_object*>(tree.get()), &options),
+          doing);
+  }
 
   const auto index = acquire<IndexHandle>(doing, git_repository_index, repository);
   Exported exported;

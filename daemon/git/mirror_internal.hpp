@@ -58,5 +58,6 @@ FileList run(Mirror& mirror, const ReadFiles& request);
 File run(Mirror& mirror, const ReadFile& request);
 Difference run(Mirror& mirror, const Diff& request);
 Exported run(Mirror& mirror, const Export& request);
+SubmoduleList run(Mirror& mirror, const FindSubmodules& request);
 
 }  // namespace gantry::daemon::git

@@ -25,7 +25,11 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ReadFile, sha, path, max_bytes)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Difference, paths, files, commits, base)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Diff, base, head, mode, ref, limit)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Exported, files, bytes)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Export, sha, dest, ref, remote_url, depth, tags, sparse)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Export, sha, dest, ref, remote_url, depth, tags, sparse_mode,
+                                   sparse, filter)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Submodule, name, path, url, sha)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SubmoduleList, submodules)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FindSubmodules, sha)
 
 namespace {
 
@@ -33,7 +37,7 @@ using core::Errc;
 using core::Exception;
 
 constexpr const char* kVerbs[] = {"fetch",     "ensure", "resolve", "read_files",
-                                  "read_file", "diff",   "export"};
+                                  "read_file", "diff",   "export", "find_submodules"};
 static_assert(std::size(kVerbs) == std::variant_size_v<Request>);
 static_assert(std::variant_size_v<Answer> == std::variant_size_v<Request>);
 

@@ -131,6 +131,11 @@ struct Diff {
   std::uint64_t limit = 300;  // files looked at
 };
 
+enum class SparseMode {
+  cone,      // folders, each whole, and the files on the way to them
+  patterns,  // as in .gitignore, what they match is taken
+};
+
 struct Exported {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;  // of the work tree
@@ -146,11 +151,33 @@ struct Export {
   std::string remote_url;           // of "origin"; without .git, problem matchers need it so
   std::uint64_t depth = 1;          // 0: whole history, all branches and tags
   bool tags = false;                // all tags also when depth is limited
-  std::vector<std::string> sparse;  // folders (cone mode); empty: everything
+  SparseMode sparse_mode = SparseMode::cone;
+  std::vector<std::string> sparse;  // folders or patterns; empty: everything
+  std::string filter;  // noted for later fetches of the job; here no object is left out
 };
 
-using Request = std::variant<Fetch, Ensure, Resolve, ReadFiles, ReadFile, Diff, Export>;
-using Answer = std::variant<RefList, Ensured, Commit, FileList, File, Difference, Exported>;
+// A submodule of a commit, as .gitmodules and the tree name it.
+struct Submodule {
+  std::string name;
+  std::string path;
+  std::string url;  // as written: may be relative
+  std::string sha;
+};
+
+struct SubmoduleList {
+  std::vector<Submodule> submodules;  // by path; those with `update = none` are left out
+};
+
+// Names and paths that could lead out of the work tree are refused.
+struct FindSubmodules {
+  using Answer = SubmoduleList;
+  std::string sha;
+};
+
+using Request =
+    std::variant<Fetch, Ensure, Resolve, ReadFiles, ReadFile, Diff, Export, FindSubmodules>;
+using Answer =
+    std::variant<RefList, Ensured, Commit, FileList, File, Difference, Exported, SubmoduleList>;
 
 // One line, with the newline.
 std::string encode(const Request& request);

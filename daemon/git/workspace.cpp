@@ -78,6 +78,7 @@ void touch_index(const fs::path& work_tree) {
 std::string options_text(const SharedTrees& trees, const Export& what) {
   std::string text = what.ref + '\n' + what.remote_url + '\n' + std::to_string(what.depth) +
                      (what.tags ? " tags\n" : "\n");
+  text += what.filter + (what.sparse_mode == SparseMode::cone ? " cone\n" : " patterns\n");
   for (const std::string& folder : what.sparse)
     text += folder + '\n';
   // With all branches or tags in it, the tree is only right while none of them moves.

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// actions/checkout, carried out by the runner itself from the repository's mirror.
+// actions/checkout as a step names it. Carried out by checkouts.hpp.
 #pragma once
 
 #include "daemon/git/checkout_inputs.hpp"
-#include "daemon/runner/job_folder.hpp"
 #include "proto/runner_protocol.hpp"
 
 #include <string>
@@ -22,11 +21,7 @@ struct CheckoutRequest {
 
 // Reads the step's `with` against the job. Refuses what cannot be honoured.
 core::Result<CheckoutRequest> read_checkout(
-    const std::vector<std::pair<std::string, std::string>>& with, const proto::JobMessage& message);
-
-// Fills the workspace; blocks. Returns lines for the job's log. Throws core::Exception.
-std::vector<std::string> carry_out_checkout(const git::CheckoutPlan& plan,
-                                            const proto::JobMessage& message,
-                                            const JobFolder& folder);
+    const std::vector<std::pair<std::string, std::string>>& with, const proto::JobMessage& message,
+    const std::string& workspace);
 
 }  // namespace gantry::daemon::runner

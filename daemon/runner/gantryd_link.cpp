@@ -21,6 +21,8 @@ constexpr milliseconds kBeforeControl{200};
 constexpr milliseconds kFirstPause{20};
 constexpr milliseconds kLongestPause{1000};
 constexpr milliseconds kServicePatience{60'000};
+// gantryd gives a fetch 30 minutes.
+constexpr milliseconds kMirrorLimit{31 * 60'000};
 
 http::ClientConfig client_config(milliseconds answer_timeout) {
   http::ClientConfig config;
@@ -53,6 +55,7 @@ GantrydLink::GantrydLink(const async::asio::any_io_executor& executor, proto::Ru
     : start_(std::move(start)),
       client_(executor, client_config(milliseconds(30'000))),
       control_client_(executor, client_config(proto::kRunnerControlWait + milliseconds(10'000))),
+      mirror_client_(executor, client_config(kMirrorLimit)),
       spool_(std::filesystem::path(start_.folder) / "events.ndjson"),
       wake_(executor),
       finished_(executor) {}
@@ -97,6 +100,26 @@ Task<proto::JobMessage> GantrydLink::fetch_job() {
     }
     if (reply.status != 0) {
       core::log::warn("gantryd cannot give the job yet", {{"status", reply.status}});
+    }
+    co_await async::sleep_for(pause);
+    wait_longer(pause);
+  }
+}
+
+Task<proto::MirrorAnswer> GantrydLink::find_mirror(proto::MirrorRequest request) {
+  const std::string doing = "asking for the mirror of '" + request.repository + "'";
+  milliseconds pause = kFirstPause;
+  for (;;) {
+    const Reply reply =
+        co_await ask(mirror_client_, "POST", proto::kRunnerMirrorPath, proto::encode(request));
+    if (reply.status == 200) {
+      proto::MirrorResult result = proto::decode_mirror_result(reply.body);
+      if (!result) throw Exception(result.error());
+      co_return std::move(*result);
+    }
+    if (is_refusal(reply.status) || (reply.status == 0 && is_gone(start_.folder))) {
+      throw Exception(Errc::denied,
+                      doing + ": gantryd answered " + std::to_string(reply.status));
     }
     co_await async::sleep_for(pause);
     wait_longer(pause);

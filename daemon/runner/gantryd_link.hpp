@@ -8,6 +8,7 @@
 #include "daemon/http/client.hpp"
 #include "daemon/runner/event_spool.hpp"
 #include "proto/actions_services.hpp"
+#include "proto/runner_mirror.hpp"
 #include "proto/runner_protocol.hpp"
 
 #include <functional>
@@ -33,6 +34,9 @@ class GantrydLink {
   // A runtime service of the job, asked of gantryd; waits through a restart of it for a while, then
   // throws Errc::unavailable.
   async::Task<proto::ServiceAnswer> call_service(proto::ServiceCall call);
+  // The mirror of a repository, up to date; waits for gantryd as long as it takes. Throws with
+  // gantryd's reason.
+  async::Task<proto::MirrorAnswer> find_mirror(proto::MirrorRequest request);
   void finish();
   bool refused() const { return refused_; }
 
@@ -55,6 +59,7 @@ class GantrydLink {
   proto::RunnerStart start_;
   http::Client client_;
   http::Client control_client_;
+  http::Client mirror_client_;
   EventSpool spool_;
   async::Wakeup wake_;
   async::Wakeup finished_;  // finish() was called

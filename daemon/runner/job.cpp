@@ -70,6 +70,7 @@ Job::Job(async::Runtime& runtime, GantrydLink& link, proto::JobMessage message,
       hashes_(folder_),
       contexts_(message_, folder_, hashes_),
       inside_(folder_.workspace_inside(), checkout_urls(message_)),
+      checkouts_(runtime, link, message_, folder_),
       processes_(runtime.executor(), settings_.ladder),
       progress_(runtime.executor()),
       job_wake_(runtime.executor()),
@@ -109,6 +110,7 @@ async::Task<> Job::run() {
     failure = std::current_exception();
   }
   if (services_) co_await services_->close();
+  co_await checkouts_.close();
   co_await tasks_.close();  // they use this object
   if (failure) std::rethrow_exception(failure);
 }

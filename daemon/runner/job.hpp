@@ -6,6 +6,7 @@
 #include "core/workflow/workflow.hpp"
 #include "daemon/async/runtime.hpp"
 #include "daemon/runner/action_inputs.hpp"
+#include "daemon/runner/checkouts.hpp"
 #include "daemon/runner/gantryd_link.hpp"
 #include "daemon/runner/job_folder.hpp"
 #include "daemon/runner/job_log.hpp"
@@ -64,7 +65,8 @@ class Job {
   async::Task<> run_step(const core::workflow::Step& definition, ActionUse* use, Stage stage);
   async::Task<core::run::Conclusion> carry_out(Step& step);
   async::Task<core::run::Conclusion> run_action(Step& step);
-  async::Task<core::run::Conclusion> run_checkout(Step& step);
+  async::Task<core::run::Conclusion> run_checkout(Step& step);  // job_checkout.cpp
+  async::Task<core::run::Conclusion> fetch_lfs(Step& step, const git::CheckoutPlan& plan);
   async::Task<core::run::Conclusion> run_script(Step& step);
   async::Task<core::run::Conclusion> run_process(Step& step, StepRequest request);
   async::Task<core::run::Conclusion> run_request(Step& step, StepRequest request);
@@ -137,6 +139,7 @@ class Job {
   core::expr::Value defaults_;  // of defaults.run
   std::string search_path_;     // PATH before anything is added
   StepDebug debug_ = StepDebug::off;
+  Checkouts checkouts_;
   StepProcesses processes_;
   std::unique_ptr<Services> services_;  // once a step can use them
   std::list<Background> background_;

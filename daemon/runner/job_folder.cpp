@@ -85,10 +85,10 @@ core::UniqueFd JobFolder::open_workspace(const fs::path& relative, Create create
   return open_folder((workspace_ / relative).lexically_normal(), create);
 }
 
-void JobFolder::write_temp_file(const fs::path& name, std::string_view content) {
+void JobFolder::write_temp_file(const fs::path& name, std::string_view content, unsigned mode) {
   const core::UniqueFd folder = open_folder(kTemp / name.parent_path(), Create::yes);
   const core::UniqueFd file =
-      core::open_beneath(folder.get(), name.filename(), O_WRONLY | O_CREAT | O_EXCL, 0644);
+      core::open_beneath(folder.get(), name.filename(), O_WRONLY | O_CREAT | O_EXCL, mode);
   if (!file) {
     throw core::Exception(core::Errc::io, "writing the job's file " + quoted(name) +
                                               ": its folder was removed meanwhile");

@@ -42,13 +42,14 @@ class JobFolder {
   fs::path home() const { return home_in(folder_); }
   fs::path tmp() const { return tmp_in(folder_); }
   fs::path actions() const { return actions_in(folder_); }
+  fs::path own() const { return folder_ / "git"; }  // the runner's, for mirrors of this job alone
   // Paths as the job sees them.
   std::string workspace_inside() const;
   std::string temp_inside() const;
   std::string tools_inside() const;  // a tool cache of the job's own
 
   // Below _temp, `name` relative. The folder is made anew when the job removed it.
-  void write_temp_file(const fs::path& name, std::string_view content);
+  void write_temp_file(const fs::path& name, std::string_view content, unsigned mode = 0644);
   // Content of a regular file below _temp; nothing when there is none. Refuses links, FIFOs,
   // folders and what is larger than `limit_bytes`, saying so.
   std::optional<std::string> read_temp_file(const fs::path& name, std::uint64_t limit_bytes) const;

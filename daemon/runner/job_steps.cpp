@@ -196,38 +196,6 @@ async::Task<Conclusion> Job::run_action(Step& step) {
   co_return co_await run_checkout(step);
 }
 
-async::Task<Conclusion> Job::run_checkout(Step& step) {
-  const auto read_with = [&] { return evaluator(step).texts(step.definition->with); };
-  const auto with = co_await hashes_.aside(runtime_.pool(), read_with);
-  if (!with) co_return refuse(step, with.error().message);
-  core::Result<CheckoutRequest> request = read_checkout(*with, message_);
-  if (!request) co_return refuse(step, request.error().message);
-  std::string shown = "##[group]" + step.name;
-  if (!with->empty()) shown += "\nwith:";
-  for (const auto& [name, value] : *with)
-    shown += "\n  " + name + ": " + value;
-  log_.say(shown + "\n##[endgroup]");
-  for (const std::string& warning : request->warnings) {
-    step.commands->annotate(AnnotationLevel::warning, warning);
-  }
-  log_.masker().add_secret(request->plan.token);
-  for (const std::string& secret : git::derived_secrets(request->plan.token)) {
-    log_.masker().add_secret(secret);
-  }
-  log_.flush();
-  std::string problem;
-  const auto work = [&] { return carry_out_checkout(request->plan, message_, folder_); };
-  try {
-    const std::vector<std::string> lines = co_await async::offload(runtime_.pool(), work);
-    for (const std::string& line : lines)
-      log_.say(line);
-  } catch (const core::Exception& exception) {
-    problem = exception.what();
-  }
-  if (problem.empty()) co_return Conclusion::success;
-  co_return refuse(step, problem);
-}
-
 async::Task<Conclusion> Job::run_script(Step& step) {
   const auto make_request = [&] { return script_request(step); };
   core::Result<StepRequest> request = co_await hashes_.aside(runtime_.pool(), make_request);

@@ -39,6 +39,7 @@ void Job::cancel(CancelReason reason) {
   }
   log_.flush();
   hashes_.stop();
+  checkouts_.stop();
   processes_.wake();
   job_wake_.notify();
 }
@@ -56,6 +57,7 @@ async::Task<> Job::watch_time() {
            " minutes after it was cancelled: its processes are killed");
   gave_up_ = true;
   hashes_.stop();
+  checkouts_.stop();
   processes_.kill_all();
   processes_.wake();
 }
