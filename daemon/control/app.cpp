@@ -101,6 +101,7 @@ App::App(Settings settings, Programs programs, os::ServiceNotifier notifier, Rel
                     return mirror_desk_.find(std::move(run), std::move(request));
                   }),
       mirror_desk_(conductor_, git_, tokens_, layout_),
+      repo_keeper_(runtime_, conductor_, git_, layout_),
       intake_(runtime_, conductor_, git_, tokens_, tasks_),
       outbox_(db_, clock_),
       api_(runtime_, conductor_, intake_, settings_, layout_, live_),
@@ -173,6 +174,7 @@ async::Task<> App::start() {
   tasks_.spawn("signals", watch_signals());
   tasks_.spawn("watchdog", keep_watchdog());
   tasks_.spawn("idle git", git_.let_idle_go());
+  tasks_.spawn("tidying repositories", repo_keeper_.keep_tidy());
   const auto settings = settings_.get();
   core::log::info("gantryd is ready", {{"version", proto::product_version()},
                                        {"state", layout_.state().string()},

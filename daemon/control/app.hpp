@@ -16,6 +16,7 @@
 #include "daemon/control/job_services.hpp"
 #include "daemon/control/live.hpp"
 #include "daemon/control/mirror_desk.hpp"
+#include "daemon/control/repo_keeper.hpp"
 #include "daemon/control/reports.hpp"
 #include "daemon/control/settings.hpp"
 #include "daemon/control/supervisor.hpp"
@@ -77,6 +78,7 @@ class App {
   JobServices services_;
   Supervisor supervisor_;
   MirrorDesk mirror_desk_;
+  RepoKeeper repo_keeper_;
   Intake intake_;
   OutboxQueue outbox_;
   std::unique_ptr<github::Reporter> reporter_;

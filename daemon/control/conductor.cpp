@@ -459,6 +459,10 @@ void Conductor::set_accepting(Accepting accepting) {
 std::size_t Conductor::running_jobs() const {
   return scheduler_.load().running;
 }
+bool Conductor::has_runs_of(core::RepoId repo) const {
+  return std::any_of(runs_.begin(), runs_.end(),
+                     [&](const auto& entry) { return entry.second->repo.id == repo; });
+}
 core::run::Load Conductor::load() const {
   return scheduler_.load();
 }

@@ -96,6 +96,7 @@ class Conductor {
   enum class Accepting { yes, no };
   void set_accepting(Accepting accepting);  // no: nothing new starts (drain)
   std::size_t running_jobs() const;
+  bool has_runs_of(core::RepoId repo) const;  // that are not completed
   core::run::Load load() const;
   core::run::Hold why_waiting(core::JobId job) const;
 

@@ -70,7 +70,8 @@ class GitPool {
   template <class R>
   static std::chrono::milliseconds deadline_of(const R&) {
     // Fetching a big repository for the first time takes long; reading does not.
-    constexpr bool fetches = std::is_same_v<R, git::Fetch> || std::is_same_v<R, git::Ensure>;
+    constexpr bool fetches = std::is_same_v<R, git::Fetch> || std::is_same_v<R, git::Ensure> ||
+                             std::is_same_v<R, git::Repack>;
     return fetches ? std::chrono::minutes(30) : std::chrono::minutes(1);
   }
 

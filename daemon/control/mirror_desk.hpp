@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Gives the jobs of a run the mirrors they may read with Gantry's rights: their own repository's, and
-// for trusted runs those whose config entry says `readable_by`. Loop thread only.
+// Gives the jobs of a run the mirrors they may read with Gantry's rights: their own repository's,
+// and for trusted runs those whose config entry says `readable_by`. Loop thread only.
 #pragma once
 
 #include "daemon/control/active.hpp"

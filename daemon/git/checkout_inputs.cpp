@@ -88,8 +88,8 @@ std::optional<core::Error> take_source(const Inputs& inputs, const CheckoutConte
                    "is no address of a server; give it as https://HOST");
   }
   plan.is_own_server = core::equals_ignoring_case(plan.server_url, context.server_url);
-  const bool is_own = plan.is_own_server &&
-                      core::equals_ignoring_case(plan.repository, context.repository);
+  const bool is_own =
+      plan.is_own_server && core::equals_ignoring_case(plan.repository, context.repository);
   plan.rev = input(inputs, "ref");
   if (plan.rev.empty() && is_own) {
     plan.sha = context.sha;

@@ -71,8 +71,8 @@ std::vector<std::string> gantry_git_argv(const ClientOptions& options) {
   if (!options.source.url.empty() && local.empty()) add_network(argv, options.hosts_file);
   bind(argv, "--ro-bind", program);
   if (!local.empty()) bind(argv, "--ro-bind", local);
-  for (const std::string& file : {options.source.ssh_key, options.source.known_hosts,
-                                  options.source.ca_file}) {
+  for (const std::string& file :
+       {options.source.ssh_key, options.source.known_hosts, options.source.ca_file}) {
     if (!file.empty()) bind(argv, "--ro-bind", file);
   }
   // After the source, which may be a parent of them.

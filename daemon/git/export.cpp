@@ -179,6 +179,7 @@ std::vector<ExportedRef> refs_to_export(Mirror& mirror, const Export& what, cons
 
 Exported run(Mirror& mirror, const Export& what) {
   check_request(what);
+  const PacksLock packs(mirror.path(), PacksLock::Mode::exporting);
   const CommitHandle commit = find_commit(mirror, what.sha);
   const git_oid id = *git_commit_id(commit.get());
   const fs::path git = fs::path(what.dest) / ".git";

@@ -80,9 +80,8 @@ Exported write_work_tree(git_repository* repository, const Export& what, const g
   std::vector<std::string> paths;
   std::vector<char*> pointers;
   if (!what.sparse.empty()) {
-    paths = what.sparse_mode == SparseMode::cone
-                ? cone_paths(repository, tree.get(), what.sparse)
-                : matching_paths(tree.get(), what.sparse);
+    paths = what.sparse_mode == SparseMode::cone ? cone_paths(repository, tree.get(), what.sparse)
+                                                 : matching_paths(tree.get(), what.sparse);
     for (std::string& path : paths)
       pointers.push_back(path.data());
     options.paths = {pointers.data(), pointers.size()};

@@ -240,7 +240,6 @@ std::string connect_and_fetch(Mirror& mirror, const Fetch& request) {
   options.callbacks.pack_progress = on_pack;
   options.callbacks.update_tips = on_tip;
 
-
   const Watched watched(mirror.watchdog(), doing);
   connect(remote.get(), options, doing);
   prune(repository, remote.get());

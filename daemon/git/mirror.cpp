@@ -63,6 +63,16 @@ MirrorLock::~MirrorLock() {
   ::unlink(marker_.c_str());
 }
 
+PacksLock::PacksLock(const fs::path& mirror, Mode mode) {
+  const fs::path path = mirror / kReady;  // there as long as the mirror, and openable read-only
+  lock_ = core::UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!lock_ && errno == ENOENT) return;
+  if (!lock_) core::throw_errno("opening '" + path.string() + "'");
+  while (::flock(lock_.get(), mode == Mode::exporting ? LOCK_SH : LOCK_EX) != 0) {
+    if (errno != EINTR) core::throw_errno("locking the packs of mirror '" + mirror.string() + "'");
+  }
+}
+
 git_repository* Mirror::repository() {
   if (repository_) return repository_.get();
   if (!fs::exists(path_ / kReady)) {

@@ -25,6 +25,7 @@ class Mirror {
   // Makes the repository when absent or half made, and removes what a killed fetch left behind.
   // The caller holds the lock.
   void prepare();
+  void close() { repository_.reset(); }  // opened anew when next asked for
 
  private:
   fs::path path_;
@@ -48,6 +49,16 @@ class MirrorLock {
   bool predecessor_died_ = false;
 };
 
+// Packs are removed only while nobody exports: an export copies packs by their names.
+class PacksLock {
+ public:
+  enum class Mode { exporting, removing };
+  PacksLock(const fs::path& mirror, Mode mode);
+
+ private:
+  core::UniqueFd lock_;
+};
+
 // Throws not_found naming the sha when the mirror does not have the commit.
 CommitHandle find_commit(Mirror& mirror, std::string_view sha);
 
@@ -59,5 +70,6 @@ File run(Mirror& mirror, const ReadFile& request);
 Difference run(Mirror& mirror, const Diff& request);
 Exported run(Mirror& mirror, const Export& request);
 SubmoduleList run(Mirror& mirror, const FindSubmodules& request);
+Repacked run(Mirror& mirror, const Repack& request);
 
 }  // namespace gantry::daemon::git

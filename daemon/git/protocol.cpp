@@ -30,14 +30,16 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Export, sha, dest, ref, remote_url, depth, ta
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Submodule, name, path, url, sha)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SubmoduleList, submodules)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FindSubmodules, sha)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Repacked, done, packs, bytes)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Repack, keep, max_packs, max_loose, max_pulls, whole_below)
 
 namespace {
 
 using core::Errc;
 using core::Exception;
 
-constexpr const char* kVerbs[] = {"fetch",     "ensure", "resolve", "read_files",
-                                  "read_file", "diff",   "export", "find_submodules"};
+constexpr const char* kVerbs[] = {"fetch", "ensure", "resolve",         "read_files", "read_file",
+                                  "diff",  "export", "find_submodules", "repack"};
 static_assert(std::size(kVerbs) == std::variant_size_v<Request>);
 static_assert(std::variant_size_v<Answer> == std::variant_size_v<Request>);
 

@@ -147,10 +147,10 @@ struct Export {
   using Answer = Exported;
   std::string sha;
   std::string dest;
-  std::string ref;                  // full name, or empty: detached without a ref
-  std::string remote_url;           // of "origin"; without .git, problem matchers need it so
-  std::uint64_t depth = 1;          // 0: whole history, all branches and tags
-  bool tags = false;                // all tags also when depth is limited
+  std::string ref;          // full name, or empty: detached without a ref
+  std::string remote_url;   // of "origin"; without .git, problem matchers need it so
+  std::uint64_t depth = 1;  // 0: whole history, all branches and tags
+  bool tags = false;        // all tags also when depth is limited
   SparseMode sparse_mode = SparseMode::cone;
   std::vector<std::string> sparse;  // folders or patterns; empty: everything
   std::string filter;  // noted for later fetches of the job; here no object is left out
@@ -174,10 +174,27 @@ struct FindSubmodules {
   std::string sha;
 };
 
+struct Repacked {
+  bool done = false;
+  std::uint64_t packs = 0;
+  std::uint64_t bytes = 0;  // of all packs
+};
+
+// Puts a mirror of too many packs or loose objects into one pack, without what nothing leads to; a
+// mirror too large for that keeps its big packs and all objects. Nothing happens below the limits.
+struct Repack {
+  using Answer = Repacked;
+  std::vector<std::string> keep;  // commits besides those of the refs
+  std::uint64_t max_packs = 20;
+  std::uint64_t max_loose = 1000;
+  std::uint64_t max_pulls = 1000;  // refs/pull/*, the newest
+  std::uint64_t whole_below = 1ULL << 30;
+};
+
 using Request =
-    std::variant<Fetch, Ensure, Resolve, ReadFiles, ReadFile, Diff, Export, FindSubmodules>;
-using Answer =
-    std::variant<RefList, Ensured, Commit, FileList, File, Difference, Exported, SubmoduleList>;
+    std::variant<Fetch, Ensure, Resolve, ReadFiles, ReadFile, Diff, Export, FindSubmodules, Repack>;
+using Answer = std::variant<RefList, Ensured, Commit, FileList, File, Difference, Exported,
+                            SubmoduleList, Repacked>;
 
 // One line, with the newline.
 std::string encode(const Request& request);

@@ -96,8 +96,8 @@ SubmoduleList run(Mirror& mirror, const FindSubmodules& request) {
     submodule.sha = commit_at(root.get(), path);
     if (submodule.sha.empty() || entry.update == "none") continue;
     if (entry.url.empty() || entry.url.front() == '-') {
-      throw Exception(Errc::invalid, doing + ": submodule '" + name +
-                                         "' has no usable url in .gitmodules");
+      throw Exception(Errc::invalid,
+                      doing + ": submodule '" + name + "' has no usable url in .gitmodules");
     }
     list.submodules.push_back(std::move(submodule));
   }

@@ -26,6 +26,13 @@ core::UniqueFd open_lock(const fs::path& path) {
   return fd;
 }
 
+// Evicting a tree removes its lock's name: who got the lock of a removed file opens it anew.
+bool is_removed(const core::UniqueFd& fd) {
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) core::throw_errno("looking at the lock of a shared tree");
+  return status.st_nlink == 0;
+}
+
 void lock(const core::UniqueFd& fd, int operation) {
   while (::flock(fd.get(), operation) != 0) {
     if (errno != EINTR) core::throw_errno("locking a shared tree");
@@ -114,7 +121,7 @@ bool remove_unused(const StoredTree& tree) {
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return false;
   remove_or_throw(tree.path.string() + std::string(kMaking));
   remove_or_throw(tree.path);
-  // The lock file stays: removing it while another process opens it would give two locks.
+  fs::remove(lock_path);
   return true;
 }
 
@@ -130,11 +137,12 @@ void give_tree(const SharedTrees& trees, const Export& what, const fs::path& des
   const std::string options = options_text(trees, what);
   const fs::path tree = trees.folder / (what.sha + "-" + short_hash(options));
   const fs::path lock_path = tree.string() + std::string(kLock);
-  const core::UniqueFd fd = open_lock(lock_path);
+  core::UniqueFd fd = open_lock(lock_path);
   lock(fd, LOCK_SH);
-  while (!fs::exists(tree)) {
+  while (is_removed(fd) || !fs::exists(tree)) {
+    if (is_removed(fd)) fd = open_lock(lock_path);
     lock(fd, LOCK_EX);
-    if (!fs::exists(tree)) {
+    if (!is_removed(fd) && !fs::exists(tree)) {
       write_options(fd, options);
       make_tree(tree, what, exporter);
     }

@@ -20,8 +20,8 @@ bool is_checkout(std::string_view uses) {
 }
 
 core::Result<CheckoutRequest> read_checkout(
-    const std::vector<std::pair<std::string, std::string>>& with,
-    const proto::JobMessage& message, const std::string& workspace) {
+    const std::vector<std::pair<std::string, std::string>>& with, const proto::JobMessage& message,
+    const std::string& workspace) {
   CheckoutRequest request;
   std::map<std::string, std::string> inputs;
   const std::vector<std::string>& known = git::checkout_input_names();

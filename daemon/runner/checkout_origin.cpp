@@ -84,8 +84,9 @@ core::Result<Origin> on_own_server(const OriginWanted& wanted, const Address& ad
   if (is_web) origin.source.url = base + "/" + name + ".git";
   if (!wanted.given_token.empty() && server_of(wanted.token_server) == address.server) {
     if (!is_web) {
-      return fail(Errc::invalid, doing + "a token is of no use, 'github.clone_url' of Gantry's "
-                                         "config is no https address");
+      return fail(Errc::invalid, doing +
+                                     "a token is of no use, 'github.clone_url' of Gantry's "
+                                     "config is no https address");
     }
     origin.source.token = wanted.given_token;
     return origin;
@@ -93,8 +94,9 @@ core::Result<Origin> on_own_server(const OriginWanted& wanted, const Address& ad
   if (message.trust == proto::Trust::trusted) {
     origin.kind = Origin::Kind::mirror_or_fetch;
   } else if (!is_web) {
-    return fail(Errc::denied, doing + "runs from forks read their own repository and public ones "
-                                      "of this server over https only");
+    return fail(Errc::denied, doing +
+                                  "runs from forks read their own repository and public ones "
+                                  "of this server over https only");
   }
   return origin;
 }
@@ -103,8 +105,8 @@ core::Result<Origin> on_other_server(const OriginWanted& wanted, const Address& 
                                      const proto::JobMessage& message) {
   const std::string doing = "checking out '" + wanted.url + "': ";
   if (message.trust != proto::Trust::trusted) {
-    return fail(Errc::denied, doing + "runs from forks reach '" + message.repository.server_url +
-                                  "' only");
+    return fail(Errc::denied,
+                doing + "runs from forks reach '" + message.repository.server_url + "' only");
   }
   if (message.sandbox.network == core::config::Network::none) {
     return fail(Errc::denied, doing + "this job has no network, so it reaches '" +
@@ -176,7 +178,8 @@ std::string resolve_url(const std::string& parent, const std::string& url) {
   }
   while (rest.ends_with('/'))
     rest.remove_suffix(1);
-  const bool is_scp = parent.find("://") == std::string::npos && base.find(':') == std::string::npos;
+  const bool is_scp =
+      parent.find("://") == std::string::npos && base.find(':') == std::string::npos;
   return base + (is_scp ? ":" : "/") + std::string(rest);
 }
 

@@ -51,8 +51,8 @@ Task<> Checkouts::place_submodules(const git::CheckoutPlan& plan, Tree parent, D
     tree.git_folder = parent.git_folder / "modules" / submodule.name;
     tree.url = resolve_url(parent.url, submodule.url);
     co_await place_submodule(plan, submodule, parent, tree);
-    done.lines.push_back("Submodule path '" + submodule.path + "': checked out '" +
-                         submodule.sha + "'");
+    done.lines.push_back("Submodule path '" + submodule.path + "': checked out '" + submodule.sha +
+                         "'");
     if (plan.submodules == git::Submodules::recursive) co_await place_submodules(plan, tree, done);
   }
 }
@@ -82,8 +82,8 @@ Task<> Checkouts::place_submodule(const git::CheckoutPlan& plan, const git::Subm
     failed = error.error();
   }
   if (failed) {
-    throw Exception(std::move(*failed).while_doing("checking out submodule '" + submodule.path +
-                                                   "'"));
+    throw Exception(
+        std::move(*failed).while_doing("checking out submodule '" + submodule.path + "'"));
   }
 }
 
@@ -92,13 +92,13 @@ void Checkouts::link_submodule(const git::CheckoutPlan& plan, const git::Submodu
   const core::UniqueFd config = folder_.open_workspace(parent.git_folder, JobFolder::Create::no);
   if (!config) throw Exception(Errc::not_found, "the job removed '.git' meanwhile");
   append_beneath(config.get(), "config",
-                 "[submodule " + quoted(submodule.name) + "]\n\tactive = true\n\turl = " +
-                     quoted(tree.url) + "\n");
+                 "[submodule " + quoted(submodule.name) +
+                     "]\n\tactive = true\n\turl = " + quoted(tree.url) + "\n");
   const core::UniqueFd own = core::open_directory(made);
-  append_beneath(own.get(), ".git/config",
-                 "[core]\n\tworktree = " +
-                     quoted(tree.path.lexically_relative(tree.git_folder).string()) + "\n" +
-                     git::credentials_config(plan, ssh_.command) + https_instead_of_ssh(plan));
+  append_beneath(
+      own.get(), ".git/config",
+      "[core]\n\tworktree = " + quoted(tree.path.lexically_relative(tree.git_folder).string()) +
+          "\n" + git::credentials_config(plan, ssh_.command) + https_instead_of_ssh(plan));
   const core::UniqueFd modules =
       folder_.open_workspace(tree.git_folder.parent_path(), JobFolder::Create::yes);
   const fs::path name = tree.git_folder.filename();
@@ -107,8 +107,7 @@ void Checkouts::link_submodule(const git::CheckoutPlan& plan, const git::Submodu
     core::throw_errno("putting '" + tree.git_folder.string() + "' into the workspace");
   }
   core::write_file_atomic(
-      made / ".git",
-      "gitdir: " + tree.git_folder.lexically_relative(tree.path).string() + "\n");
+      made / ".git", "gitdir: " + tree.git_folder.lexically_relative(tree.path).string() + "\n");
   const core::UniqueFd target = folder_.open_workspace(tree.path, JobFolder::Create::yes);
   empty_folder(target.get());
   place_tree(made, target.get());

@@ -24,13 +24,13 @@ class Checkouts {
   ~Checkouts();
 
   struct Done {
-    std::vector<std::string> lines;             // for the job's log
+    std::vector<std::string> lines;              // for the job's log
     std::map<std::string, std::string> outputs;  // of the step
     std::string sha;
   };
   async::Task<Done> carry_out(git::CheckoutPlan plan);
 
-  void stop();           // the job was cancelled: what is under way throws
+  void stop();            // the job was cancelled: what is under way throws
   async::Task<> close();  // before this is destroyed while the loop runs
 
  private:
@@ -82,7 +82,7 @@ class Checkouts {
   async::Wakeup changed_;
   bool stopped_ = false;
   Ssh ssh_;
-  int made_ = 0;                            // names of own folders
+  int made_ = 0;                             // names of own folders
   std::map<std::string, fs::path> mirrors_;  // of this job, by url and credentials
   std::map<fs::path, Tree> placed_;          // by path
 };

@@ -118,8 +118,7 @@ Task<proto::MirrorAnswer> GantrydLink::find_mirror(proto::MirrorRequest request)
       co_return std::move(*result);
     }
     if (is_refusal(reply.status) || (reply.status == 0 && is_gone(start_.folder))) {
-      throw Exception(Errc::denied,
-                      doing + ": gantryd answered " + std::to_string(reply.status));
+      throw Exception(Errc::denied, doing + ": gantryd answered " + std::to_string(reply.status));
     }
     co_await async::sleep_for(pause);
     wait_longer(pause);

@@ -81,8 +81,9 @@ std::string public_address(const std::string& host) {
     return text.data();
   }
   throw core::Exception(core::Errc::denied,
-                        doing + ": it has no public address, and a job with 'network: internet' "
-                                "reaches no other");
+                        doing +
+                            ": it has no public address, and a job with 'network: internet' "
+                            "reaches no other");
 }
 
 }  // namespace gantry::daemon::runner

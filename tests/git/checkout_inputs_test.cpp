@@ -101,9 +101,8 @@ TEST_CASE("checkout inputs: what cannot be honoured is refused with the reason")
   CHECK(refusal({{"repository", "a"}}) ==
         "reading input 'repository' of actions/checkout: 'a' is not of the form owner/name");
   for (const Inputs& inputs :
-       {Inputs{{"fetch-depth", "deep"}},
-        Inputs{{"fetch-depth", "1.5"}}, Inputs{{"path", "../x"}}, Inputs{{"path", "a/../../x"}},
-        Inputs{{"path", "/etc"}}, Inputs{{"path", "/home/w/r/rx"}},
+       {Inputs{{"fetch-depth", "deep"}}, Inputs{{"fetch-depth", "1.5"}}, Inputs{{"path", "../x"}},
+        Inputs{{"path", "a/../../x"}}, Inputs{{"path", "/etc"}}, Inputs{{"path", "/home/w/r/rx"}},
         Inputs{{"sparse-checkout", "*.md"}}, Inputs{{"sparse-checkout", "../x"}},
         Inputs{{"github-server-url", "https://u:p@ghe.example.com"}},
         Inputs{{"github-server-url", "file:///etc"}}, Inputs{{"filter", "a\nb"}},

@@ -18,15 +18,17 @@ struct Served : Repository {
   explicit Served(Tls tls) {
     sha = commit("one");
     git("update-ref refs/pull/7/merge HEAD");
-    shell(dir.path(), "chmod 755 . && mkdir -p served/private served/public && "
-                      "git clone -q --mirror source served/public/r.git && "
-                      "git clone -q --mirror source served/private/r.git");
-    std::vector<std::string> argv = {"/usr/bin/python3", "-B", git_server_script(), "--root",
-                                     dir.path() / "served", "--token", "right"};
+    shell(dir.path(),
+          "chmod 755 . && mkdir -p served/private served/public && "
+          "git clone -q --mirror source served/public/r.git && "
+          "git clone -q --mirror source served/private/r.git");
+    std::vector<std::string> argv = {
+        "/usr/bin/python3", "-B",   git_server_script(), "--root", dir.path() / "served",
+        "--token",          "right"};
     if (tls == Tls::yes) {
       make_certificates(dir.path());
-      argv.insert(argv.end(), {"--certificate", dir.path() / "server.pem", "--key",
-                               dir.path() / "server.key"});
+      argv.insert(argv.end(),
+                  {"--certificate", dir.path() / "server.pem", "--key", dir.path() / "server.key"});
     }
     server = std::make_unique<Server>(argv, dir.path());
     url = (tls == Tls::yes ? "https://localhost:" : "http://127.0.0.1:") + server->said();
@@ -45,7 +47,8 @@ RefList fetch_from(const Repository& repository, const Source& source,
 
 TEST_CASE("git over https: with the right authority and token it is fetched") {
   const Served served(Served::Tls::yes);
-  Source source{.url = served.url + "/private/r.git", .token = "right",
+  Source source{.url = served.url + "/private/r.git",
+                .token = "right",
                 .ca_file = served.dir.path() / "ca.pem"};
   const RefList list = fetch_from(served, source);
   REQUIRE(list.refs.size() == 2);
@@ -77,9 +80,8 @@ TEST_CASE("git over https: a certificate for another name is refused") {
   const Served served(Served::Tls::yes);
   std::string url = served.url + "/public/r.git";
   url.replace(url.find("localhost"), 9, "127.0.0.1");
-  const core::Error error = error_of([&] {
-    fetch_from(served, {.url = url, .ca_file = served.dir.path() / "ca.pem"});
-  });
+  const core::Error error =
+      error_of([&] { fetch_from(served, {.url = url, .ca_file = served.dir.path() / "ca.pem"}); });
   CHECK(error.code == Errc::denied);
 }
 
@@ -88,9 +90,8 @@ TEST_CASE("git over http: public needs no token; not there, broken and hung are 
   CHECK(fetch_from(served, {.url = served.url + "/public/r.git"}).refs.size() == 2);
   CHECK(fetch_from(served, {.url = served.url + "/slow/public/r.git"}).refs.size() == 2);
   const auto error = [&](const std::string& path) {
-    return error_of([&] {
-      fetch_from(served, {.url = served.url + path}, std::chrono::seconds(3));
-    });
+    return error_of(
+        [&] { fetch_from(served, {.url = served.url + path}, std::chrono::seconds(3)); });
   };
   CHECK(error("/public/none.git").code == Errc::not_found);
   CHECK(is_retryable(error("/broken/public/r.git").code));
@@ -101,8 +102,10 @@ TEST_CASE("git over http: public needs no token; not there, broken and hung are 
 TEST_CASE("git over http: a redirect is followed within its host only") {
   const Served served(Served::Tls::no);
   const auto away_to = [&](const std::string& url) {
-    return std::make_unique<Server>(std::vector<std::string>{"/usr/bin/python3", "-B", git_server_script(), "--root",
-        served.dir.path() / "served", "--away", url}, served.dir.path());
+    return std::make_unique<Server>(
+        std::vector<std::string>{"/usr/bin/python3", "-B", git_server_script(), "--root",
+                                 served.dir.path() / "served", "--away", url},
+        served.dir.path());
   };
   const auto same = away_to(served.url);
   const auto source = [](const Server& server) {

@@ -69,9 +69,7 @@ class SshServer {
     const std::string uid = std::to_string(is_root ? 65534 : ::geteuid());
     shell(folder, "printf 'git:x:" + uid + ":" + uid + "::/tmp:/bin/sh\\n' > passwd");
     if (is_root) shell(folder, "chown 65534:65534 . host && chmod 755 .");
-    const std::string start = is_root
-                                  ? "setpriv --reuid=65534 --regid=65534 --clear-groups "
-                                  : "";
+    const std::string start = is_root ? "setpriv --reuid=65534 --regid=65534 --clear-groups " : "";
     const std::string port =
         shell(folder,
               "python3 -c \"import socket; s=socket.socket(); s.bind(('127.0.0.1',0)); "
@@ -87,11 +85,12 @@ class SshServer {
                                         "GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=*\n");
     shell(folder, "chmod 644 config");
     const std::string command =
-        start + "bwrap --ro-bind / / --dev-bind /dev /dev --proc /proc --ro-bind passwd /etc/passwd "
-                "--die-with-parent -- /usr/sbin/sshd -D -e -f " + config +
+        start +
+        "bwrap --ro-bind / / --dev-bind /dev /dev --proc /proc --ro-bind passwd /etc/passwd "
+        "--die-with-parent -- /usr/sbin/sshd -D -e -f " +
+        config +
         " 2>sshd.log & until grep -q listening sshd.log; do sleep 0.02; done; echo ready; wait";
-    server_ = std::make_unique<Server>(
-        std::vector<std::string>{"/bin/sh", "-c", command}, folder);
+    server_ = std::make_unique<Server>(std::vector<std::string>{"/bin/sh", "-c", command}, folder);
     url_ = "ssh://git@127.0.0.1:" + port;
     core::write_file_atomic(folder / "known_hosts", known_host(port, "host.pub"));
     core::write_file_atomic(folder / "other_hosts", known_host(port, "other.pub"));

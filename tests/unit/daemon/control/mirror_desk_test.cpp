@@ -7,7 +7,8 @@ using namespace gantry;
 using daemon::control::refusal_to_read;
 using storage::Trust;
 
-TEST_CASE("mirror desk: another repository only where its entry names the run's, and not for forks") {
+TEST_CASE(
+    "mirror desk: another repository only where its entry names the run's, and not for forks") {
   core::config::Config config;
   config.repositories.resize(2);
   config.repositories[0].name = "a/open";

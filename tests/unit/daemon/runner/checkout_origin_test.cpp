@@ -105,9 +105,9 @@ TEST_CASE("checkout origin: relative addresses of submodules are taken from the 
 
 TEST_CASE("checkout origin: private, loopback and this machine's addresses are not public") {
   CHECK(public_address("8.8.8.8") == "8.8.8.8");
-  for (const char* host : {"127.0.0.1", "127.1", "2130706433", "10.1.2.3", "172.31.0.1",
-                           "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "localhost",
-                           "224.0.0.1", "::1"}) {
+  for (const char* host :
+       {"127.0.0.1", "127.1", "2130706433", "10.1.2.3", "172.31.0.1", "192.168.1.1",
+        "169.254.169.254", "100.64.0.1", "0.0.0.0", "localhost", "224.0.0.1", "::1"}) {
     CAPTURE(host);
     CHECK_THROWS_AS(public_address(host), core::Exception);
   }
