@@ -91,15 +91,15 @@ App::App(Settings settings, Programs programs, os::ServiceNotifier notifier, Rel
       conductor_(runtime_, db_, settings_, live_, clock_, tasks_),
       id_tokens_(runtime_, conductor_, layout_),
       services_(conductor_, id_tokens_, layout_),
-      supervisor_(runtime_, conductor_, layout_, programs_,
-                  socket_path(*settings_.get(), layout_).string(), tasks_,
-                  [this](std::shared_ptr<ActiveJob> job) {
-                    return tokens_.job_token(job->run->repo,
-                                             permissions_of(*job, *settings_.get()));
-                  },
-                  [this](std::shared_ptr<ActiveRun> run, proto::MirrorRequest request) {
-                    return mirror_desk_.find(std::move(run), std::move(request));
-                  }),
+      supervisor_(
+          runtime_, conductor_, layout_, programs_, socket_path(*settings_.get(), layout_).string(),
+          tasks_,
+          [this](std::shared_ptr<ActiveJob> job) {
+            return tokens_.job_token(job->run->repo, permissions_of(*job, *settings_.get()));
+          },
+          [this](std::shared_ptr<ActiveRun> run, proto::MirrorRequest request) {
+            return mirror_desk_.find(std::move(run), std::move(request));
+          }),
       mirror_desk_(conductor_, git_, tokens_, layout_),
       repo_keeper_(runtime_, conductor_, git_, layout_),
       intake_(runtime_, conductor_, git_, tokens_, tasks_),

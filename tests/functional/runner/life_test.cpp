@@ -122,7 +122,7 @@ TEST_CASE("runner: gantryd may go and come back, no event is lost or taken twice
   CHECK_FALSE(job.child().try_wait().has_value());
   job.gantryd().start();
   REQUIRE(job.gantryd().wait_for([](const auto& events) {
-    return std::holds_alternative<proto::JobCompleted>(events.back().body);
+    return !events.empty() && std::holds_alternative<proto::JobCompleted>(events.back().body);
   }));
   // Taken but, as far as the runner knows, not: it repeats them until it is told.
   REQUIRE(comes_true([&] { return job.gantryd().repeated() > 0; }));
