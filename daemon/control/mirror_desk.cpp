@@ -52,7 +52,7 @@ async::Task<proto::MirrorResult> MirrorDesk::find(std::shared_ptr<ActiveRun> run
 
 async::Task<proto::MirrorAnswer> MirrorDesk::fetch(storage::Repository repo,
                                                    proto::MirrorRequest request) {
-  const std::string token = co_await tokens_.token(repo, TokenUse::clone, storage::Trust::trusted);
+  const std::string token = co_await tokens_.clone_token(repo);
   const git::Source source = git_.source_of(repo, token);
   std::string rev = request.rev;
   if (!request.sha.empty()) {
