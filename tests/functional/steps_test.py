@@ -194,7 +194,8 @@ jobs:
             for line in follower.stdout:
                 seen.append(line.rstrip("\n").split(" | ")[-1])
                 if seen[-1] == "first":
-                    self.assertEqual(self.gantry.run(run_id)["status"], "in_progress")
+                    wait_for(lambda: self.gantry.run(run_id)["status"] == "in_progress",
+                             "the run to be told as running, a moment after its log")
                     self.gantry.open_gate("follow")
             self.assertIn("second", seen)
         self.assertEqual(follower.returncode, 0)
