@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "proto/github_events.hpp"
 
+#include "core/base/files.hpp"
 #include "core/base/text.hpp"
+#include "tests/support/published_payloads.hpp"
 
 #include <doctest.h>
 #include <nlohmann/json.hpp>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 using namespace gantry;
 using namespace gantry::proto;
@@ -18,23 +17,6 @@ using core::workflow::RefType;
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string read(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-// Published payloads lie beside the source tree; empty when they are not there.
-fs::path samples() {
-  const char* conformance = std::getenv("GANTRY_CONFORMANCE_DIR");
-  const fs::path base = conformance != nullptr
-                            ? fs::path(conformance).parent_path()
-                            : fs::path(GANTRY_SOURCE_DIR).parent_path() / "shared";
-  const fs::path folder = base / "github" / "webhooks";
-  return fs::exists(folder) ? folder : fs::path();
-}
 
 // "pull_request_opened.json" → "pull_request".
 std::string event_of(const fs::path& file) {
@@ -78,7 +60,7 @@ std::string refusal(std::string_view event, const nlohmann::json& payload) {
 }  // namespace
 
 TEST_CASE("github events: every published payload is understood") {
-  const fs::path folder = samples();
+  const fs::path folder = test::published_payloads();
   if (folder.empty()) {
     MESSAGE("skipped: no webhook payloads beside the source tree");
     return;
@@ -88,7 +70,7 @@ TEST_CASE("github events: every published payload is understood") {
     if (entry.path().extension() != ".json" || entry.path().filename() == "index.json") continue;
     CAPTURE(entry.path().filename().string());
     const std::string name = event_of(entry.path());
-    const auto parsed = parse_delivery(name, read(entry.path()));
+    const auto parsed = parse_delivery(name, core::read_file(entry.path()));
     REQUIRE_MESSAGE(parsed, (parsed ? "" : parsed.error().message));
     ++files;
     const bool of_check = name == "check_run" || name == "check_suite";
@@ -118,7 +100,7 @@ TEST_CASE("github events: every published payload is understood") {
 }
 
 TEST_CASE("github events: published forks are known as such") {
-  const fs::path folder = samples();
+  const fs::path folder = test::published_payloads();
   if (folder.empty()) {
     MESSAGE("skipped: no webhook payloads beside the source tree");
     return;
@@ -132,7 +114,7 @@ TEST_CASE("github events: published forks are known as such") {
                          Row{"derived/pull_request_fork_deleted.json", true},
                          Row{"derived/pull_request_synchronize_from_fork.json", true}}) {
     CAPTURE(row.file);
-    const auto parsed = parse_delivery("pull_request", read(folder / row.file));
+    const auto parsed = parse_delivery("pull_request", core::read_file(folder / row.file));
     REQUIRE(parsed);
     const auto& event = std::get<Event>(parsed->content);
     CHECK(event.pull_request->from_fork == row.from_fork);

@@ -1,39 +1,22 @@
 // SPDX-License-Identifier: MIT
 // Every published payload through the whole decision: which events of `on` it stands for, at which
 // ref and commit each runs, whether a workflow that lists every event starts, and its context.
+#include "core/base/files.hpp"
 #include "core/run/plan.hpp"
 #include "core/workflow/github_context.hpp"
 #include "proto/github_events.hpp"
+#include "tests/support/published_payloads.hpp"
 
 #include <doctest.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <sstream>
 
 using namespace gantry;
 using core::workflow::Event;
 namespace fs = std::filesystem;
 
 namespace {
-
-fs::path samples() {
-  const char* conformance = std::getenv("GANTRY_CONFORMANCE_DIR");
-  const fs::path base = conformance != nullptr
-                            ? fs::path(conformance).parent_path()
-                            : fs::path(GANTRY_SOURCE_DIR).parent_path() / "shared";
-  const fs::path folder = base / "github" / "webhooks";
-  return fs::exists(folder) ? folder : fs::path();
-}
-
-std::string read(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 // Of an event's own type and all its activities, where a file can name them.
 const char* const kEverything = R"(name: everything
@@ -59,7 +42,7 @@ jobs:
 
 // "event @ ref from source: outcome", one for each event the delivery stands for.
 std::string decision_of(const std::string& event, const fs::path& file) {
-  const auto parsed = proto::parse_delivery(event, read(file));
+  const auto parsed = proto::parse_delivery(event, core::read_file(file));
   REQUIRE_MESSAGE(parsed, (parsed ? "" : parsed.error().message));
   if (const auto* ignored = std::get_if<proto::Ignored>(&parsed->content)) return ignored->reason;
   const auto* first = std::get_if<Event>(&parsed->content);
@@ -96,7 +79,7 @@ struct Row {
 }  // namespace
 
 TEST_CASE("github triggers: every published payload leads to GitHub's ref, commit and decision") {
-  const fs::path folder = samples();
+  const fs::path folder = test::published_payloads();
   if (folder.empty()) {
     MESSAGE("skipped: no webhook payloads beside the source tree");
     return;
