@@ -15,7 +15,7 @@ namespace {
 using core::cut_utf8;
 using nlohmann::json;
 
-constexpr std::size_t kAnnotationTextLimit = 64 * 1024;
+constexpr std::size_t kAnnotationTextLimit = 64 << 10;
 constexpr std::size_t kAnnotationTitleLimit = 255;
 constexpr std::size_t kDescriptionLimit = 140;
 constexpr std::string_view kCutNote = "\n\n*The rest was cut: GitHub takes 65535 bytes.*";

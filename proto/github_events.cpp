@@ -7,7 +7,6 @@ namespace gantry::proto {
 namespace {
 
 using core::Errc;
-using core::fail;
 using core::Result;
 using core::expr::Kind;
 using core::expr::Value;
@@ -126,7 +125,7 @@ Result<ParsedDelivery> parse_delivery(std::string_view event, std::string_view j
     TRY(delivery.content, read_check_suite(delivery, payload));
   } else {
     TRY(auto trigger, read_trigger(delivery, payload));
-    std::visit([&](auto&& read) { delivery.content = std::move(read); }, std::move(trigger));
+    std::visit([&](auto& read) { delivery.content = std::move(read); }, trigger);
   }
   return delivery;
 }

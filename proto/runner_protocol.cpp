@@ -133,7 +133,7 @@ void read_identity(JsonFields& fields, JobMessage& message) {
   message.labels = fields.texts("labels");
   message.runner_name = fields.text("runner_name");
   message.created_at = fields.time("created_at").value_or(core::Timestamp{});
-  message.timeout = std::chrono::milliseconds(fields.integer("timeout_ms", 6 * 3600 * 1000));
+  message.timeout = std::chrono::milliseconds(fields.integer("timeout_ms", 21'600'000));
   message.cancel_timeout = std::chrono::minutes(fields.integer("cancel_timeout_minutes", 5));
 }
 

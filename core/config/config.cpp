@@ -135,7 +135,7 @@ void read_limits(Section& section, Limits& limits) {
   section.number("cpu_percent", cpu, 0, 100'000);
   section.size("output", limits.output_bytes);
   section.size("disk", limits.disk_bytes);
-  section.number("timeout_minutes", minutes, 1, 60 * 24 * 35);
+  section.number("timeout_minutes", minutes, 1, std::int64_t{60} * 24 * 35);
   limits.jobs = static_cast<int>(jobs);
   limits.pids = static_cast<std::uint64_t>(pids);
   limits.cpu_percent = static_cast<unsigned>(cpu);

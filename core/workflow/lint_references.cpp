@@ -78,8 +78,8 @@ std::optional<Names> literal_keys(const Token& mapping) {
   if (mapping.is_null()) return names;
   if (mapping.kind != TokenKind::mapping) return std::nullopt;
   for (const auto& entry : mapping.entries) {
-    if (!entry.first.is_string()) return std::nullopt;
-    names.push_back(entry.first.text);
+    if (!entry.key.is_string()) return std::nullopt;
+    names.push_back(entry.key.text);
   }
   return names;
 }

@@ -48,7 +48,7 @@ void lint_inputs(LintRun& run, const Step& step, const Action& action) {
   for (const ActionInput& input : action.inputs)
     names.push_back(input.name);
   for (const auto& entry : step.with.entries) {
-    const Token& key = entry.first;
+    const Token& key = entry.key;
     if (!key.is_string() || action.find_input(key.text) != nullptr) continue;
     const bool for_container =
         action.kind == ActionKind::docker && (key.text == "entrypoint" || key.text == "args");

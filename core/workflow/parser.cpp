@@ -37,9 +37,8 @@ namespace {
 void keep_only(std::string_view job_id, yaml::Node& root) {
   for (auto& [key, value] : root.entries) {
     if (key.text != "jobs") continue;
-    std::erase_if(value.entries, [&](const auto& entry) {
-      return !equals_ignoring_case(entry.first.text, job_id);
-    });
+    std::erase_if(value.entries,
+                  [&](const auto& entry) { return !equals_ignoring_case(entry.key.text, job_id); });
   }
 }
 

@@ -241,7 +241,7 @@ class Reader {
     const bool any = !all_loose || key.kind == TokenKind::insert;
     Token read = any ? read_nested(value, any_, contexts)
                      : read_nested(value, *mapping.loose_value, contexts);
-    token.entries.emplace_back(std::move(key), std::move(read));
+    token.entries.push_back({std::move(key), std::move(read)});
   }
 
   void read_entry(Token key, const yaml::Node& value, Definitions& candidates, ContextMask contexts,
@@ -255,7 +255,7 @@ class Reader {
     if (wanted == nullptr) return unexpected_key(key, candidates);
     result_.bytes += bytes_of(key);
     Token read = read_nested(value, *wanted, contexts);
-    token.entries.emplace_back(std::move(key), std::move(read));
+    token.entries.push_back({std::move(key), std::move(read)});
   }
 
   // Definition of the key's value in the first candidate that has it; those without drop out.

@@ -144,7 +144,7 @@ void check_container(const Token& container, Diagnostics& diagnostics) {
 void check_services(const Token& services, Diagnostics& diagnostics) {
   if (services.has_expression()) return;
   for (const auto& entry : services.entries)
-    check_image(entry.second, ContainerKind::service, diagnostics);
+    check_image(entry.value, ContainerKind::service, diagnostics);
 }
 
 void check_snapshot(const Token& snapshot, Diagnostics& diagnostics) {

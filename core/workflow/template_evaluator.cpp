@@ -101,7 +101,7 @@ class Evaluation {
         }
         continue;
       }
-      const auto name = run(key);
+      auto name = run(key);
       if (!name) return name;
       if (name->kind() == Kind::array || name->kind() == Kind::object) {
         return fail_at(key, "Expected a scalar value");

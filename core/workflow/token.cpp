@@ -7,8 +7,6 @@
 
 namespace gantry::core::workflow {
 
-Token::Token() = default;
-
 const Token* Token::find(std::string_view key) const {
   for (const auto& [name, value] : entries) {
     if (name.is_string() && equals_ignoring_case(name.text, key)) return &value;
@@ -21,7 +19,7 @@ bool Token::has_expression() const {
   return std::any_of(items.begin(), items.end(),
                      [](const Token& item) { return item.has_expression(); }) ||
          std::any_of(entries.begin(), entries.end(), [](const auto& entry) {
-           return entry.first.has_expression() || entry.second.has_expression();
+           return entry.key.has_expression() || entry.value.has_expression();
          });
 }
 

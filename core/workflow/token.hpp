@@ -9,7 +9,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace gantry::core::expr {
@@ -21,7 +20,7 @@ namespace gantry::core::workflow {
 enum class TokenKind { null, boolean, number, string, sequence, mapping, expression, insert };
 
 struct Token {
-  Token();  // elsewhere: clang cannot make it here, where `entries` still holds an unfinished type
+  struct Entry;
   TokenKind kind = TokenKind::null;
   yaml::Position position;
   bool boolean = false;
@@ -29,7 +28,7 @@ struct Token {
   std::string text;  // a string's value, or an expression's text without ${{ }}
   std::shared_ptr<const expr::Expression> expression;  // shared: copies of one token
   std::vector<Token> items;
-  std::vector<std::pair<Token, Token>> entries;
+  std::vector<Entry> entries;
 
   bool is_null() const { return kind == TokenKind::null; }
   bool is_string() const { return kind == TokenKind::string; }
@@ -38,6 +37,12 @@ struct Token {
   const Token* find(std::string_view key) const;
   // True when the tree holds an expression anywhere.
   bool has_expression() const;
+};
+
+// Of a mapping.
+struct Token::Entry {
+  Token key;
+  Token value;
 };
 
 }  // namespace gantry::core::workflow

@@ -264,8 +264,6 @@ class Builder {
 
 }  // namespace
 
-Node::Node() = default;
-
 const Node* Node::find(std::string_view key) const {
   for (const auto& [name, value] : entries) {
     if (name.text == key) return &value;

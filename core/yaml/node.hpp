@@ -11,7 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace gantry::core::yaml {
@@ -20,7 +19,7 @@ enum class NodeKind { null, boolean, number, string, sequence, mapping };
 enum class ScalarStyle { plain, single_quoted, double_quoted, literal, folded };
 
 struct Node {
-  Node();  // elsewhere: clang cannot make it here, where `entries` still holds an unfinished type
+  struct Entry;
   NodeKind kind = NodeKind::null;
   Position position;
   ScalarStyle style = ScalarStyle::plain;
@@ -29,11 +28,17 @@ struct Node {
   std::string text;  // a scalar as written, unquoted
   std::string tag;   // explicit, in full ("tag:yaml.org,2002:str"); mostly empty
   std::vector<Node> items;
-  std::vector<std::pair<Node, Node>> entries;
+  std::vector<Entry> entries;
 
   bool is_scalar() const { return kind < NodeKind::sequence; }
   // First value under this exact key of a mapping, else nullptr.
   const Node* find(std::string_view key) const;
+};
+
+// Of a mapping.
+struct Node::Entry {
+  Node key;
+  Node value;
 };
 
 struct Limits {

@@ -23,7 +23,7 @@ using http::Response;
 using nlohmann::json;
 using storage::Database;
 
-constexpr std::size_t kPiece = 256 * 1024;
+constexpr std::size_t kPiece = 256 << 10;
 constexpr std::chrono::seconds kKeepAlive{15};
 // News come in bursts: one picture of a burst is enough.
 constexpr std::chrono::milliseconds kGap{50};

@@ -12,7 +12,6 @@
 namespace gantry::daemon::control {
 namespace {
 
-using core::run::ActionCause;
 using core::run::ActionKind;
 using core::run::CancelLeg;
 using core::run::CompleteRun;

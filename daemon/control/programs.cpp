@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 fs::path find(const std::vector<fs::path>& folders, const std::string& name) {
   std::string tried;
   for (const fs::path& folder : folders) {
-    const fs::path path = folder / name;
+    fs::path path = folder / name;
     if (::access(path.c_str(), X_OK) == 0) return path;
     tried += "\n  " + path.string();
   }

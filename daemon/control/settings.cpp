@@ -41,14 +41,14 @@ NamedValues read_values(std::string_view key, const std::optional<core::fs::path
 }
 
 void merge(NamedValues& into, const NamedValues& over) {
-  for (const auto& [name, value] : over) {
+  for (const auto& given : over) {
     const auto found = std::find_if(into.begin(), into.end(), [&](const auto& item) {
-      return core::equals_ignoring_case(item.first, name);
+      return core::equals_ignoring_case(item.first, given.first);
     });
     if (found == into.end()) {
-      into.emplace_back(name, value);
+      into.push_back(given);
     } else {
-      found->second = value;
+      found->second = given.second;
     }
   }
 }

@@ -34,7 +34,7 @@ constexpr int kRunnerPipeBytes = 1 << 20;
 constexpr int kPrepareRoomBytes = 16 << 10;  // the first line may not have been read yet
 constexpr int kLostStarts = 3;
 // Small logs take a block each way; compressing them saves nothing.
-constexpr std::uint64_t kCompressFrom = 16 * 1024;
+constexpr std::uint64_t kCompressFrom = 16 << 10;
 constexpr std::uint64_t kEventsLimit = 64ULL << 20;
 constexpr std::chrono::seconds kOverduePause{5};
 // A runner keeps its job's times itself; so much later it is thought to hang.

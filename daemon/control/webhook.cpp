@@ -17,7 +17,7 @@ using storage::Database;
 
 constexpr std::uint64_t kBodyLimit = 25ULL << 20;  // what GitHub sends at most
 constexpr std::size_t kHeaderLimit = 200;
-constexpr std::size_t kReadOnLoop = 256 * 1024;
+constexpr std::size_t kReadOnLoop = 256 << 10;
 
 bool is_plain_word(std::string_view text) {
   if (text.empty() || text.size() > kHeaderLimit) return false;

@@ -24,8 +24,8 @@ namespace beast_http = boost::beast::http;
 using boost::system::error_code;
 using core::Errc;
 
-constexpr std::size_t kReadBytes = 16 * 1024;
-constexpr std::size_t kPieceBytes = 64 * 1024;
+constexpr std::size_t kReadBytes = 16 << 10;
+constexpr std::size_t kPieceBytes = 64 << 10;
 
 struct Url {
   bool is_tls = false;
@@ -82,7 +82,7 @@ bool is_redirect(int status) {
 
 // Where a redirect leads, from `base`; "" when the answer does not say.
 std::string redirect_target(const Url& base, const ClientResponse& response) {
-  const std::string location(response.headers.find("Location").value_or(""));
+  std::string location(response.headers.find("Location").value_or(""));
   if (location.starts_with("http://") || location.starts_with("https://")) return location;
   if (location.starts_with("//")) return (base.is_tls ? "https:" : "http:") + location;
   if (location.starts_with('/')) return base.origin() + location;

@@ -196,6 +196,7 @@ Task<> serve(std::shared_ptr<State> state, Socket socket, Origin origin) {
     std::size_t tcp;
   } const listed(*state, session, counted);
   state->changed.notify();
+  // NOLINTNEXTLINE(bugprone-use-after-move): clang-tidy 14 reads a coroutine's parameters late
   co_await session.run();
 }
 

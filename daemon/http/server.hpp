@@ -32,7 +32,7 @@ struct Endpoint {
 };
 
 struct ServerLimits {
-  std::size_t header_bytes = 16 * 1024;  // 431
+  std::size_t header_bytes = 16 << 10;  // 431
   // Over TCP, and never more than half of the process's descriptors; more wait in the kernel's
   // queue. Who may open the Unix socket is not kept waiting by strangers.
   std::size_t connections = 1024;

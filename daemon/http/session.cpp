@@ -25,9 +25,9 @@ using boost::system::system_error;
 using Parser = beast_http::request_parser<beast_http::string_body>;
 using TimePoint = std::chrono::steady_clock::time_point;
 
-constexpr std::size_t kReadBytes = 8 * 1024;
-constexpr std::size_t kBodyReadBytes = 64 * 1024;
-constexpr std::size_t kSmallBody = 128 * 1024;
+constexpr std::size_t kReadBytes = 8 << 10;
+constexpr std::size_t kBodyReadBytes = 64 << 10;
+constexpr std::size_t kSmallBody = 128 << 10;
 constexpr std::chrono::seconds kLinger{2};
 
 Response refusal_for(const error_code& error) {

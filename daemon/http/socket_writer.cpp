@@ -16,7 +16,7 @@ namespace {
 using boost::system::error_code;
 using boost::system::system_error;
 
-constexpr std::size_t kFilePieceBytes = 256 * 1024;
+constexpr std::size_t kFilePieceBytes = 256 << 10;
 
 }  // namespace
 

@@ -193,10 +193,9 @@ Check check_disk(const std::filesystem::path& folder) {
     return {"disk", State::missing, there.string() + ": " + std::strerror(errno),
             "a state folder that this user can reach"};
   }
-  const auto free_mib =
-      static_cast<unsigned long long>(info.f_bavail) * info.f_frsize / (1024 * 1024);
+  const auto free_mib = static_cast<unsigned long long>(info.f_bavail) * info.f_frsize >> 20U;
   Check check{"disk", State::ok, std::to_string(free_mib) + " MiB free in " + there.string(), ""};
-  if (free_mib < 10 * 1024) {
+  if (free_mib < 10'240) {
     check.state = free_mib < 1024 ? State::missing : State::degraded;
     check.remedy = "free at least 10 GiB there, or move the state folder";
   }

@@ -10,7 +10,6 @@
 namespace gantry::daemon::runner {
 namespace {
 
-using core::expr::Kind;
 using core::run::Conclusion;
 using proto::AnnotationLevel;
 

@@ -101,7 +101,7 @@ core::Result<std::optional<proto::agent::Reply>> ControlSocket::next_reply() {
   TRY(auto payload, incoming_.next());
   if (!payload) return std::optional<proto::agent::Reply>();
   TRY(auto reply, proto::agent::decode_reply(*payload));
-  return std::optional<proto::agent::Reply>(std::move(reply));
+  return std::optional<proto::agent::Reply>(reply);
 }
 
 }  // namespace gantry::daemon::runner

@@ -44,7 +44,7 @@ inline workflow::Token token_of(const expr::Value& value, expr::Place place) {
     case expr::Kind::object:
       token.kind = TokenKind::mapping;
       for (const auto& [key, item] : value.object().entries()) {
-        token.entries.emplace_back(token_of(key, place), token_of(item, place));
+        token.entries.push_back({token_of(key, place), token_of(item, place)});
       }
       break;
   }

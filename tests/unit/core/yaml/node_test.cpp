@@ -59,7 +59,7 @@ TEST_CASE("yaml: positions count code points from one, duplicate keys are kept")
   const Node& list = *document.root->find("ä");
   CHECK(list.position == Position{1, 4});
   CHECK(list.items[1].entries.size() == 2);
-  CHECK(list.items[1].entries[1].second.position == Position{1, 18});
+  CHECK(list.items[1].entries[1].value.position == Position{1, 18});
 }
 
 TEST_CASE("yaml: an alias repeats its anchor, the newest of a name") {
