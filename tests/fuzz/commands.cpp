@@ -19,7 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Masker masker;
   masker.add_secret(line);
   const std::string masked = masker.mask(rest);
-  if (!masker.empty() && masker.has_secret(masked)) __builtin_trap();
+  // A secret with a '*' in it may be found in the mask itself.
+  const bool is_told_apart = line.find('*') == std::string_view::npos;
+  if (is_told_apart && masker.has_secret(masked)) __builtin_trap();
   std::string streamed, whole;
   StreamMasker stream(masker);
   const std::string_view one_line = rest.substr(0, rest.find('\n'));
