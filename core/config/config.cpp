@@ -90,6 +90,24 @@ void read_github(Section& section, GitHub& github) {
   }
 }
 
+Environment read_environment(Section& section) {
+  Environment environment;
+  section.text("name", environment.name);
+  if (environment.name.empty()) {
+    section.state().error(section.position_of("name"), "'environments.name' is missing",
+                          "for example production");
+  }
+  section.path("vars_file", environment.vars_file);
+  section.path("secrets_file", environment.secrets_file);
+  section.texts("reviewers", environment.reviewers);
+  std::int64_t wait = 0;
+  section.number("wait_minutes", wait, 0, 43'200);
+  environment.wait = std::chrono::minutes(wait);
+  section.texts("branches", environment.branches);
+  section.texts("tags", environment.tags);
+  return environment;
+}
+
 Repository read_repository(Section& section) {
   Repository repository;
   section.text("name", repository.name);
@@ -107,6 +125,9 @@ Repository read_repository(Section& section) {
   section.texts("readable_by", repository.readable_by);
   section.path("vars_file", repository.vars_file);
   section.path("secrets_file", repository.secrets_file);
+  section.sections("environments", [&](Section& environment) {
+    repository.environments.push_back(read_environment(environment));
+  });
   return repository;
 }
 
@@ -260,6 +281,13 @@ bool Repository::is_readable_by(std::string_view full_name) const {
   return std::any_of(readable_by.begin(), readable_by.end(), [&](const std::string& pattern) {
     return core::equals_ignoring_case(pattern, full_name) || is_of_owner(pattern, full_name);
   });
+}
+
+const Environment* Repository::find_environment(std::string_view environment) const {
+  for (const Environment& item : environments) {
+    if (core::equals_ignoring_case(item.name, environment)) return &item;
+  }
+  return nullptr;
 }
 
 const Repository* Config::find_repository(std::string_view full_name) const {

@@ -48,6 +48,16 @@ struct GitHub {
 enum class Network { none, internet, host };
 std::string_view to_string(Network network);
 
+// What jobs with `environment: name` get and wait for. One that is not declared protects nothing.
+struct Environment {
+  std::string name;
+  std::optional<fs::path> vars_file, secrets_file;
+  // Who may approve: users of this machine, "uid-N", or "api" for holders of an API token.
+  std::vector<std::string> reviewers;
+  std::chrono::minutes wait{0};
+  std::vector<std::string> branches, tags;  // patterns; neither: every ref may deploy
+};
+
 struct Repository {
   std::string name;       // owner/name; owner/* allows an owner's every repository
   std::string clone_url;  // "" = github.clone_url/owner/name.git; a path is allowed
@@ -59,6 +69,10 @@ struct Repository {
   std::vector<std::string> readable_by;
 
   bool is_readable_by(std::string_view full_name) const;
+
+  std::vector<Environment> environments;
+
+  const Environment* find_environment(std::string_view environment) const;  // ignoring case
 };
 
 enum class Pinning { any_ref, full_sha };

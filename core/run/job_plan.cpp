@@ -19,6 +19,7 @@ using workflow::Token;
 
 constexpr std::size_t kMaxReasons = 20;
 constexpr std::size_t kMaxShownValue = 100;
+constexpr std::size_t kMaxEnvironmentName = 255;
 constexpr double kMaxTimeoutMinutes = 1e7;
 
 // GitHub's frame around an error found while a run goes on.
@@ -196,6 +197,21 @@ Problem read_job_concurrency(const Job& job, const expr::Environment& environmen
   return std::nullopt;
 }
 
+// The name alone: `url` is known at the job's end.
+Problem read_environment(const Job& job, const expr::Environment& environment, CreateLeg& leg) {
+  const Token* name = job.environment.find("name");
+  const Token& token = name != nullptr ? *name : job.environment;
+  const auto value = value_of(token, "environment", job, environment);
+  if (!value) return value.error();
+  const Value& text = value->kind() == Kind::object ? (*value)["name"] : *value;
+  if (text.kind() == Kind::object || text.kind() == Kind::array ||
+      text.to_string().size() > kMaxEnvironmentName) {
+    return refuse(token, unexpected_value(text), "environment", job).value();
+  }
+  leg.environment = text.to_string();
+  return std::nullopt;
+}
+
 Value strategy_context(const workflow::Strategy& strategy, std::size_t index) {
   const int total = static_cast<int>(strategy.legs.size());
   expr::Object object;
@@ -221,6 +237,7 @@ Evaluated<CreateLeg> plan_leg(const Job& job, const expr::Object& contexts,
   Problem problem = read_name(job, environment, strategy.legs[index], leg);
   if (!problem && !job.uses) problem = read_runs_on(job, environment, leg);
   if (!problem && !job.uses) problem = read_limits(job, environment, leg);
+  if (!problem) problem = read_environment(job, environment, leg);
   if (!problem) problem = read_job_concurrency(job, environment, leg);
   if (problem) return tl::unexpected(*std::move(problem));
   return leg;

@@ -43,6 +43,7 @@ struct CreateLeg {
   expr::Value strategy;  // fail-fast, job-index, job-total, max-parallel
   std::vector<std::string> labels;
   std::string runner_group;  // empty when none is asked for
+  std::string environment;   // empty when none is named
   std::optional<Concurrency> concurrency;
   int leg_total = 1;
   int max_parallel = 0;  // 0: no limit

@@ -9,7 +9,7 @@ namespace {
 
 // GitHub sends them to itself alone, or no more.
 constexpr std::string_view kNeverSent[] = {"image_version", "pull_request_comment", "project",
-                                           "project_card",  "project_column",       "schedule"};
+                                           "project_card", "project_column"};
 constexpr std::string_view kAlternative = "remove it, or run the job on GitHub";
 
 class Unsupported {
@@ -43,7 +43,6 @@ class Unsupported {
   void check_job(const Job& job) {
     refuse_key(job.container, "container");
     refuse_key(job.services, "services");
-    refuse_key(job.environment, "environment");
     refuse_key(job.snapshot, "snapshot");
     for (const Step& step : job.steps)
       check_step(step);

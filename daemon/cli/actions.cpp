@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// gantry cancel, rerun, dispatch: what changes a run.
+// gantry cancel, approve, rerun, dispatch: what changes a run.
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/print.hpp"
 #include "daemon/http/message.hpp"
@@ -22,6 +22,33 @@ void add_cancel(CLI::App& app, Global& global) {
       api.post("/api/gantry/v1/runs/" + *id + "/cancel");
       std::printf("asked run %s to stop; see it end with: gantry watch %s\n", id->c_str(),
                   id->c_str());
+      return 0;
+    };
+  });
+}
+
+void add_approve(CLI::App& app, Global& global) {
+  struct Options {
+    std::string id, comment;
+    std::vector<std::string> environments;
+    bool reject = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("approve", "let jobs that wait for a review start");
+  command->add_option("run", options->id, "run id")->required()->check(CLI::PositiveNumber);
+  command->add_option("-e,--environment", options->environments, "only this one; default: all");
+  command->add_option("-m,--comment", options->comment, "why");
+  command->add_flag("--reject", options->reject, "refuse: the jobs fail");
+  command->callback([&global, options] {
+    global.run = [&global, options] {
+      Api api(global.connection());
+      const char* verdict = options->reject ? "rejected" : "approved";
+      const nlohmann::json body = {{"verdict", verdict},
+                                   {"environments", options->environments},
+                                   {"comment", options->comment}};
+      api.post("/api/gantry/v1/runs/" + options->id + "/reviews", body.dump());
+      std::printf("run %s: %s; see it with: gantry watch %s\n", options->id.c_str(), verdict,
+                  options->id.c_str());
       return 0;
     };
   });

@@ -34,6 +34,7 @@ void add_view(CLI::App& app, Global& global);      // view.cpp
 void add_logs(CLI::App& app, Global& global);      // logs.cpp
 void add_watch(CLI::App& app, Global& global);     // watch.cpp
 void add_download(CLI::App& app, Global& global);  // download.cpp
+void add_approve(CLI::App& app, Global& global);
 void add_cancel(CLI::App& app, Global& global);    // actions.cpp
 void add_rerun(CLI::App& app, Global& global);     // actions.cpp
 void add_dispatch(CLI::App& app, Global& global);  // actions.cpp

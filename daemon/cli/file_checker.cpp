@@ -17,7 +17,6 @@ namespace {
 
 using namespace core::workflow;
 using core::fs::path;
-using core::yaml::Diagnostic;
 using core::yaml::Severity;
 
 constexpr std::string_view kWorkflows = ".github/workflows";

@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   add_logs(app, global);
   add_watch(app, global);
   add_download(app, global);
+  add_approve(app, global);
   add_cancel(app, global);
   add_rerun(app, global);
   add_dispatch(app, global);

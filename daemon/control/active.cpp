@@ -21,6 +21,7 @@ std::string encode(const LegPlan& plan) {
   object.set("continue_on_error", plan.continue_on_error);
   if (plan.timeout) object.set("timeout_ms", static_cast<double>(plan.timeout->count()));
   if (!plan.runner_group.empty()) object.set("runner_group", plan.runner_group);
+  if (!plan.environment.empty()) object.set("environment", plan.environment);
   if (plan.concurrency) {
     Object concurrency;
     concurrency.set("group", plan.concurrency->group);
@@ -47,6 +48,7 @@ LegPlan decode_leg_plan(std::string_view json) {
         std::chrono::milliseconds(static_cast<std::int64_t>(value["timeout_ms"].number()));
   }
   plan.runner_group = value["runner_group"].to_string();
+  plan.environment = value["environment"].to_string();
   const Value& concurrency = value["concurrency"];
   if (!concurrency.is_null()) {
     core::run::Concurrency read;

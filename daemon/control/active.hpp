@@ -3,6 +3,7 @@
 // the database; only the loop thread touches it.
 #pragma once
 
+#include "core/run/environment.hpp"
 #include "core/run/run_machine.hpp"
 #include "core/run/scheduler.hpp"
 #include "daemon/async/runtime.hpp"
@@ -28,7 +29,7 @@ struct LegPlan {
   bool continue_on_error = false;
   std::optional<std::chrono::milliseconds> timeout;
   std::optional<core::run::Concurrency> concurrency;
-  std::string runner_group;
+  std::string runner_group, environment;
 };
 std::string encode(const LegPlan& plan);
 LegPlan decode_leg_plan(std::string_view json);
@@ -48,6 +49,8 @@ struct ActiveJob {
   LegPlan plan;
   Phase phase = Phase::waiting;
   std::size_t offer = 0;      // index in Capacity::offers
+  core::Timestamp since;      // its needs are met
+  bool is_gated = false;      // its environment lets it wait
   int lost_starts = 0;        // runners that died before they started it
   std::string cancel_reason;  // not empty: asked to stop
   async::Wakeup control;      // notified when the runner is to be told something
@@ -66,6 +69,7 @@ struct ActiveRun {
   // Rows there are already when it is released: after a restart, or kept by a rerun.
   std::vector<core::run::RecordedJob> recorded;
   std::map<core::run::LegKey, std::shared_ptr<ActiveJob>> jobs;  // unfinished ones
+  std::vector<core::run::Review> reviews;                        // of this attempt
   bool released = false;                                         // holds its concurrency group
   std::string cancel_reason;
 };

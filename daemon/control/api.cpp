@@ -9,6 +9,9 @@
 
 #include <nlohmann/json.hpp>
 #include <openssl/crypto.h>
+#include <pwd.h>
+
+#include <array>
 
 namespace gantry::daemon::control {
 namespace {
@@ -139,6 +142,7 @@ void Api::add_github(http::Router& router, const std::string& prefix) {
   router.add("GET", actions + "/workflows/{workflow}", guarded(&Api::get_workflow));
   router.add("GET", actions + "/workflows/{workflow}/runs", guarded(&Api::list_workflow_runs));
   router.add("POST", actions + "/workflows/{workflow}/dispatches", guarded(&Api::dispatch));
+  router.add("POST", repo + "/dispatches", guarded(&Api::repository_dispatch));
   router.add("GET", repo + "/check-runs/{job}/annotations", guarded(&Api::check_annotations));
   add_artifacts(router, actions);
 }
@@ -162,6 +166,7 @@ void Api::add_routes(http::Router& router) {
   router.add("GET", own + "/runs/{run}/log/stream", guarded(&Api::run_log_stream));
   router.add("POST", own + "/runs/{run}/cancel", guarded(&Api::own_cancel));
   router.add("POST", own + "/runs/{run}/rerun", guarded(&Api::own_rerun));
+  router.add("POST", own + "/runs/{run}/reviews", guarded(&Api::own_review));
   router.add("GET", own + "/jobs/{job}", guarded(&Api::own_get_job));
   router.add("GET", own + "/jobs/{job}/log", guarded(&Api::own_job_log));
   router.add("GET", own + "/jobs/{job}/log/stream", guarded(&Api::job_log_stream));
@@ -192,6 +197,21 @@ ViewBase Api::base_of(const Request& request) const {
 // Who asks, for triggering_actor: tokens have no names, so the user of the socket or "api".
 std::string Api::actor_of(const Request& request) const {
   return request.peer ? "uid-" + std::to_string(request.peer->uid) : "api";
+}
+
+// All a config may call who asks.
+std::vector<std::string> Api::names_of(const Request& request) const {
+  std::vector<std::string> names;
+  if (request.peer) {
+    std::array<char, 4096> buffer{};
+    passwd entry{};
+    passwd* found = nullptr;
+    const int failed =
+        ::getpwuid_r(request.peer->uid, &entry, buffer.data(), buffer.size(), &found);
+    if (failed == 0 && found != nullptr) names.emplace_back(found->pw_name);
+  }
+  names.push_back(actor_of(request));
+  return names;
 }
 
 async::Task<storage::Repository> Api::repository_of(const Request& request) {

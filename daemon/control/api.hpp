@@ -48,6 +48,7 @@ class Api {
   async::Task<http::Response> rerun_failed(http::Request& request);
   async::Task<http::Response> rerun_job(http::Request& request);
   async::Task<http::Response> dispatch(http::Request& request);
+  async::Task<http::Response> repository_dispatch(http::Request& request);
   async::Task<http::Response> check_annotations(http::Request& request);
   async::Task<http::Response> get_repository(http::Request& request);
 
@@ -77,6 +78,7 @@ class Api {
   async::Task<http::Response> own_explain(http::Request& request);  // api_explain.cpp
   async::Task<http::Response> own_cancel(http::Request& request);
   async::Task<http::Response> own_rerun(http::Request& request);
+  async::Task<http::Response> own_review(http::Request& request);
   async::Task<http::Response> own_delivery(http::Request& request);
   async::Task<http::Response> own_deliveries(http::Request& request);
   async::Task<http::Response> own_status(http::Request& request);
@@ -94,6 +96,7 @@ class Api {
   async::Task<std::string> run_json(core::RunId run, int attempt);
   ViewBase base_of(const http::Request& request) const;
   std::string actor_of(const http::Request& request) const;
+  std::vector<std::string> names_of(const http::Request& request) const;
 
   async::Runtime& runtime_;
   Conductor& conductor_;

@@ -4,6 +4,7 @@
 #include "daemon/control/api.hpp"
 #include "daemon/control/api_internal.hpp"
 #include "daemon/control/db_thread.hpp"
+#include "daemon/control/schedules.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -11,6 +12,8 @@
 
 namespace gantry::daemon::control {
 namespace {
+
+constexpr std::size_t kMaxEventType = 100, kMaxClientMembers = 10, kMaxClientPayload = 65535;
 
 using core::Errc;
 using core::Exception;
@@ -369,6 +372,39 @@ async::Task<Response> Api::dispatch(Request& request) {
       {"run_url", base.api + run_path},
       {"html_url", base.web + "/" + name + "/actions/runs/" + std::to_string(id.value)}};
   co_return http::json_response(200, answer.dump());
+}
+
+// As GitHub's: what comes of it is a delivery like any other.
+async::Task<Response> Api::repository_dispatch(Request& request) {
+  const auto repo = co_await repository_of(request);
+  const json body = body_of(request);
+  const json type = body.value("event_type", json());
+  const json client = body.value("client_payload", json::object());
+  if (!type.is_string() || type.get<std::string>().empty() ||
+      type.get<std::string>().size() > kMaxEventType) {
+    throw Exception(Errc::invalid, "'event_type' must be a text of 1 to 100 characters");
+  }
+  if (!client.is_object() || client.size() > kMaxClientMembers ||
+      client.dump().size() > kMaxClientPayload) {
+    throw Exception(Errc::invalid,
+                    "'client_payload' must be an object of at most 10 members and 65535 bytes");
+  }
+  auto payload = own_payload(repo, actor_of(request));
+  payload.set("action", type.get<std::string>());
+  payload.set("branch", repo.default_branch);
+  payload.set("client_payload",
+              core::or_throw(core::expr::parse_json(client.dump()), "reading 'client_payload'"));
+  storage::Delivery delivery;
+  delivery.guid = "gantry-dispatch-" + core::random_hex(16);
+  delivery.event = "repository_dispatch";
+  delivery.action = type.get<std::string>();
+  delivery.repo = repo.id;
+  delivery.payload = core::expr::to_json(core::expr::Value(std::move(payload)));
+  delivery.received_at = conductor_.clock().now();
+  co_await intake_.submit(std::move(delivery));
+  Response response;
+  response.status = 204;
+  co_return response;
 }
 
 async::Task<Response> Api::check_annotations(Request& request) {

@@ -171,6 +171,25 @@ async::Task<Response> Api::own_rerun(Request& request) {
   co_return http::json_response(201, co_await run_json(run.id, 0));
 }
 
+async::Task<Response> Api::own_review(Request& request) {
+  const storage::Run run = co_await run_of(request);
+  const json body = body_of(request);
+  Conductor::ReviewWanted wanted;
+  wanted.names = names_of(request);
+  const json verdict = body.value("verdict", json("approved"));
+  const bool is_word = verdict.is_string() && parse(verdict.get<std::string>(), wanted.verdict);
+  if (!is_word) throw Exception(Errc::invalid, "'verdict' must be approved or rejected");
+  const json environments = body.value("environments", json::array());
+  for (const json& name : environments) {
+    if (!name.is_string()) throw Exception(Errc::invalid, "'environments' must hold names");
+    wanted.environments.push_back(name.get<std::string>());
+  }
+  const json comment = body.value("comment", json(""));
+  if (comment.is_string()) wanted.comment = comment.get<std::string>();
+  co_await conductor_.review(run.id, std::move(wanted));
+  co_return http::json_response(201, co_await run_json(run.id, 0));
+}
+
 async::Task<Response> Api::own_delivery(Request& request) {
   const std::string guid(request.param("guid"));
   const std::string body = co_await conductor_.db().read([&](Database& d) {

@@ -103,6 +103,7 @@ App::App(Settings settings, Programs programs, os::ServiceNotifier notifier, Rel
       mirror_desk_(conductor_, git_, tokens_, layout_),
       repo_keeper_(runtime_, conductor_, git_, layout_),
       intake_(runtime_, conductor_, git_, tokens_, tasks_),
+      schedules_(conductor_, [this](const storage::Delivery& due) { intake_.take(due); }),
       outbox_(db_, clock_),
       api_(runtime_, conductor_, intake_, settings_, layout_, live_),
       signals_(runtime_.executor(), SIGTERM, SIGINT, SIGHUP) {
@@ -173,6 +174,7 @@ async::Task<> App::start() {
   tasks_.spawn("cleaning up", services_.sweep());
   tasks_.spawn("signals", watch_signals());
   tasks_.spawn("watchdog", keep_watchdog());
+  tasks_.spawn("schedules", schedules_.run());
   tasks_.spawn("idle git", git_.let_idle_go());
   tasks_.spawn("tidying repositories", repo_keeper_.keep_tidy());
   const auto settings = settings_.get();

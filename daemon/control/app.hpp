@@ -18,6 +18,7 @@
 #include "daemon/control/mirror_desk.hpp"
 #include "daemon/control/repo_keeper.hpp"
 #include "daemon/control/reports.hpp"
+#include "daemon/control/schedules.hpp"
 #include "daemon/control/settings.hpp"
 #include "daemon/control/supervisor.hpp"
 #include "daemon/http/client.hpp"
@@ -80,6 +81,7 @@ class App {
   MirrorDesk mirror_desk_;
   RepoKeeper repo_keeper_;
   Intake intake_;
+  Schedules schedules_;
   OutboxQueue outbox_;
   std::unique_ptr<github::Reporter> reporter_;
   Api api_;

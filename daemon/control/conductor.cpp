@@ -187,9 +187,11 @@ void Conductor::register_run(const RunPointer& run) {
 }
 
 void Conductor::tick() {
+  const auto gate_opens = pass_gates();
   for (const core::run::Action& action : scheduler_.decide(clock_.now()))
     carry_out(action);
-  const auto deadline = scheduler_.next_deadline();
+  auto deadline = scheduler_.next_deadline();
+  if (gate_opens) deadline = std::min(deadline.value_or(*gate_opens), *gate_opens);
   timer_.cancel();
   if (!deadline) return;
   timer_.expires_after(std::max(std::chrono::milliseconds(1), *deadline - clock_.now()));
@@ -263,6 +265,8 @@ async::Task<> Conductor::plan(RunPointer run, Effects effects) {
       storage::Job row;
       if (const auto* leg = std::get_if<CreateLeg>(&effects[i])) {
         row = row_of(*leg, run->row, now);
+        const auto gate = gate_of(*run, leg->environment, now);
+        if (gate.gate != core::run::Gate::open) row.status = JobStatus::waiting;
       } else if (const auto* skip = std::get_if<SkipJob>(&effects[i])) {
         row = row_of(*skip, run->row, now);
       } else if (const auto* failed = std::get_if<FailJob>(&effects[i])) {
@@ -316,9 +320,10 @@ void Conductor::add_leg(const RunPointer& run, const CreateLeg& leg, core::JobId
   job->name = leg.name;
   job->labels = leg.labels;
   job->plan = decode_leg_plan(row_of(leg, run->row, now).plan);
+  job->since = now;
   run->jobs[leg.key] = job;
   jobs_[id] = job;
-  add_to_scheduler(*job, std::nullopt, std::nullopt);
+  admit(job, std::nullopt);
 }
 
 void Conductor::add_to_scheduler(const ActiveJob& job, std::optional<core::Timestamp> queued_at,
@@ -466,6 +471,11 @@ core::run::Load Conductor::load() const {
   return scheduler_.load();
 }
 core::run::Hold Conductor::why_waiting(core::JobId job) const {
+  const JobPointer gated = gated_.contains(job) ? find_job(job) : nullptr;
+  if (gated) {
+    return {core::run::HoldKind::none,
+            gate_of(*gated->run, gated->plan.environment, gated->since).reason};
+  }
   return scheduler_.why_waiting(job);
 }
 

@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace gantry::daemon::control {
@@ -79,6 +80,16 @@ class Conductor {
   async::Task<> cancel(core::RunId run, std::string reason);
   async::Task<> cancel_all(std::string reason);
 
+  // What a reviewer says to jobs of the run that wait for it; `environments` empty: to all. Durable
+  // when it returns. Throws Errc::conflict when none waits, denied when it is not theirs to say.
+  struct ReviewWanted {
+    std::vector<std::string> environments;
+    core::run::Verdict verdict = core::run::Verdict::approved;
+    std::vector<std::string> names;  // of the reviewer
+    std::string comment;
+  };
+  async::Task<> review(core::RunId run, ReviewWanted wanted);
+
   // From the supervisor.
   std::shared_ptr<ActiveJob> find_job(core::JobId job) const;
   void job_progressed(ActiveJob& job, Progress progress);
@@ -112,6 +123,11 @@ class Conductor {
   async::Task<> plan(RunPointer run, core::run::Effects effects);
   void add_leg(const RunPointer& run, const core::run::CreateLeg& leg, core::JobId id,
                core::Timestamp now);
+  core::run::GateDecision gate_of(const ActiveRun& run, const std::string& environment,
+                                  core::Timestamp since) const;
+  void admit(const JobPointer& job, std::optional<core::Timestamp> queued_at);
+  std::optional<core::Timestamp> pass_gates();
+  async::Task<> leave_gate(JobPointer job);
   void add_to_scheduler(const ActiveJob& job, std::optional<core::Timestamp> queued_at,
                         std::optional<core::Timestamp> started_at);
   void cancel_leg(const JobPointer& job, const std::string& reason);
@@ -149,6 +165,7 @@ class Conductor {
   std::unordered_map<core::RunId, Call> calls_;
   std::int64_t last_call_ = 0;
   std::unordered_map<core::JobId, JobPointer> jobs_;
+  std::unordered_set<core::JobId> gated_;  // jobs that wait for their environment
 };
 
 }  // namespace gantry::daemon::control

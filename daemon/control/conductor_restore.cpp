@@ -6,6 +6,7 @@
 #include "daemon/control/db_thread.hpp"
 #include "daemon/control/new_run.hpp"
 #include "daemon/control/run_rows.hpp"
+#include "storage/reviews.hpp"
 #include "storage/workflows.hpp"
 
 namespace gantry::daemon::control {
@@ -23,6 +24,7 @@ struct Stored {
   storage::RunInput input;
   std::string workflow_path;
   std::vector<storage::Job> jobs;
+  std::vector<core::run::Review> reviews;
 };
 
 std::optional<Stored> load_stored(Database& d, core::RunId id) {
@@ -35,6 +37,7 @@ std::optional<Stored> load_stored(Database& d, core::RunId id) {
   const auto workflow = storage::find_workflow(d, row->workflow);
   stored.workflow_path = workflow ? workflow->path : "";
   stored.jobs = storage::jobs_of_run(d, id);
+  stored.reviews = storage::reviews_of_run(d, id, row->attempt);
   return stored;
 }
 
@@ -58,6 +61,7 @@ std::shared_ptr<ActiveRun> revive(const Stored& stored) {
   run->workflow_path = stored.workflow_path;
   run->workflow_sha = contexts.workflow_sha;
   run->called = std::move(contexts.called);
+  run->reviews = stored.reviews;
   run->loaded = calls.loaded;
   run->concurrency = core::run::run_concurrency(*parsed.workflow, contexts.contexts).concurrency;
   run->machine.emplace(parsed.workflow, std::move(contexts.contexts), run->loaded);
@@ -139,6 +143,7 @@ void Conductor::restore_job(const RunPointer& run, const storage::Job& row) {
   job->name = row.name;
   job->labels = decode_strings(row.labels);
   job->plan = decode_leg_plan(row.plan);
+  job->since = row.created_at;
   run->jobs[job->key] = job;
   jobs_[row.id] = job;
   // A runner was started for it: it lives, or is found dead by the starter.
@@ -150,7 +155,7 @@ void Conductor::restore_job(const RunPointer& run, const storage::Job& row) {
     starter_->adopt(job);
     return;
   }
-  add_to_scheduler(*job, row.created_at, std::nullopt);
+  admit(job, row.created_at);
 }
 
 async::Task<int> Conductor::rerun(core::RunId id, core::run::RerunScope scope, core::JobId job,
@@ -195,6 +200,7 @@ async::Task<int> Conductor::rerun(core::RunId id, core::run::RerunScope scope, c
   StoredContexts contexts = decode_contexts(stored->input, run->row);
   const auto parsed = core::workflow::parse_workflow(run->workflow_path, run->source);
   run->machine.emplace(parsed.workflow, std::move(contexts.contexts), run->loaded);
+  run->reviews.clear();  // they were of the attempt before
   register_run(run);
   core::log::info("run started again", {{"run", id.value}, {"attempt", run->row.attempt}});
   changed(run);

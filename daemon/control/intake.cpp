@@ -6,6 +6,7 @@
 #include "core/workflow/dispatch.hpp"
 #include "daemon/control/db_thread.hpp"
 #include "daemon/control/new_run.hpp"
+#include "daemon/control/schedules.hpp"
 #include "storage/outbox.hpp"
 #include "storage/workflows.hpp"
 
@@ -103,6 +104,32 @@ async::Task<> Intake::restore() {
     after = waiting.back().id;
   }
   if (count > 0) core::log::info("deliveries taken up again", {{"count", count}});
+}
+
+void Intake::take(const storage::Delivery& delivery) {
+  Item item{delivery.id, delivery.received_at,
+            proto::parse_delivery(delivery.event, delivery.payload)};
+  enqueue(std::move(item));
+}
+
+async::Task<> Intake::submit(storage::Delivery delivery) {
+  const auto inserted =
+      co_await conductor_.db().write([&](Database& d) { return insert_delivery(d, delivery); });
+  delivery.id = inserted.id;
+  take(delivery);
+}
+
+async::Task<> Intake::keep_schedules(storage::Repository repo,
+                                     const std::vector<core::run::WorkflowFile>& files) {
+  const auto schedules = schedules_of(files, repo.id, conductor_.clock().now());
+  std::string text;
+  for (const auto& item : schedules)
+    text += item.workflow + "|" + item.cron + "|" + item.timezone + "\n";
+  const auto known = schedules_.find(repo.id);
+  if (known != schedules_.end() && known->second == text) co_return;
+  co_await conductor_.db().write(
+      [&](Database& d) { storage::put_schedules(d, repo.id, schedules); });
+  schedules_[repo.id] = text;
 }
 
 void Intake::enqueue(Item item) {
@@ -294,6 +321,8 @@ async::Task<Intake::Considered> Intake::consider(storage::Repository repo, std::
     changes = co_await changed_files(repo, token, *wanted, event.ref);
   }
   considered.planned = core::run::plan_event(event, files, changes);
+  const bool is_default = event.ref == "refs/heads/" + repo.default_branch;
+  if (event.name == "push" && is_default) co_await keep_schedules(repo, files);
   const auto settings = conductor_.settings();
   for (const auto& plan : considered.planned) {
     if (plan.outcome == core::run::PlanOutcome::not_started) continue;

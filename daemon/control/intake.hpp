@@ -27,6 +27,10 @@ class Intake {
   void add_routes(http::Router& router);  // POST /webhooks/github
   async::Task<> restore();                // takes up what was received but not processed
 
+  // A delivery that Gantry made itself and has stored.
+  void take(const storage::Delivery& delivery);
+  async::Task<> submit(storage::Delivery delivery);  // stores it first
+
   // A run by hand. Throws core::Exception with what is wrong for the API's 404 and 422.
   struct Dispatch {
     storage::Repository repo;
@@ -74,6 +78,9 @@ class Intake {
   // The workflows a run calls, of this commit and of other repositories allowed here.
   async::Task<> add_calls(NewRun& run, std::map<std::string, std::string> sources);
   async::Task<std::optional<std::string>> read_remote(std::string name, std::string& why_not);
+  // What a default branch says of `on.schedule` counts from now on.
+  async::Task<> keep_schedules(storage::Repository repo,
+                               const std::vector<core::run::WorkflowFile>& files);
   bool is_own_status(const core::workflow::Event& event) const;
   async::Task<Considered> consider(storage::Repository repo, std::string token,
                                    core::workflow::Event event, core::Timestamp now);
@@ -107,6 +114,8 @@ class Intake {
   GitPool& git_;
   GithubTokens& tokens_;
   async::TaskGroup& tasks_;
+  std::map<core::RepoId, std::string>
+      schedules_;                      // as stored; a repository not looked at is absent
   std::map<std::string, Lane> lanes_;  // by lower-case repository name
 };
 

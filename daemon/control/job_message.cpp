@@ -113,10 +113,10 @@ proto::JobMessage make_job_message(const ActiveJob& job, const MessageParts& par
   message.inputs = place.inputs;
   message.strategy = job.plan.strategy;
   message.matrix = job.plan.matrix;
-  message.vars = parts.settings.vars_of(run.repo.full_name);
+  message.vars = parts.settings.vars_of(run.repo.full_name, job.plan.environment);
   if (is_trusted) {
-    auto passed =
-        core::run::pass_secrets(place.calls, parts.settings.secrets_of(run.repo.full_name));
+    auto passed = core::run::pass_secrets(
+        place.calls, parts.settings.secrets_of(run.repo.full_name, job.plan.environment));
     if (!passed) {
       throw core::Exception(core::Errc::invalid, "passing the secrets of job '" + job.name +
                                                      "' on: " + passed.error().message);

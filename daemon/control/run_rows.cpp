@@ -96,6 +96,7 @@ storage::Job row_of(const core::run::CreateLeg& effect, const storage::Run& run,
   plan.timeout = effect.timeout;
   plan.concurrency = effect.concurrency;
   plan.runner_group = effect.runner_group;
+  plan.environment = effect.environment;
   row.plan = encode(plan);
   row.labels = encode_strings(effect.labels);
   row.status = effect.concurrency ? JobStatus::pending : JobStatus::queued;

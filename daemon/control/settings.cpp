@@ -62,6 +62,19 @@ NamedValues values_of(const core::config::Config& config, const NamedValues& com
   return values;
 }
 
+std::string environment_key(const core::config::Repository& entry, std::string_view environment) {
+  return core::to_lower(entry.name + "/" + std::string(environment));
+}
+
+void merge_environment(NamedValues& into, const core::config::Config& config,
+                       const std::map<std::string, NamedValues>& own, std::string_view repository,
+                       std::string_view environment) {
+  const core::config::Repository* entry = config.find_repository(repository);
+  if (entry == nullptr || environment.empty()) return;
+  const auto found = own.find(environment_key(*entry, environment));
+  if (found != own.end()) merge(into, found->second);
+}
+
 }  // namespace
 
 std::string Settings::public_url() const {
@@ -75,6 +88,18 @@ NamedValues Settings::vars_of(std::string_view repository) const {
 
 NamedValues Settings::secrets_of(std::string_view repository) const {
   return values_of(config, secrets, repository_secrets, repository);
+}
+
+NamedValues Settings::vars_of(std::string_view repository, std::string_view environment) const {
+  NamedValues values = vars_of(repository);
+  merge_environment(values, config, environment_vars, repository, environment);
+  return values;
+}
+
+NamedValues Settings::secrets_of(std::string_view repository, std::string_view environment) const {
+  NamedValues values = secrets_of(repository);
+  merge_environment(values, config, environment_secrets, repository, environment);
+  return values;
 }
 
 std::string Settings::clone_url_of(std::string_view repository) const {
@@ -126,6 +151,13 @@ Settings read_settings(core::config::Config config) {
         read_values("vars_file of repository '" + repository.name + "'", repository.vars_file);
     settings.repository_secrets[repository.name] = read_values(
         "secrets_file of repository '" + repository.name + "'", repository.secrets_file);
+    for (const core::config::Environment& environment : repository.environments) {
+      const std::string key = environment_key(repository, environment.name);
+      const std::string of = " of environment '" + environment.name + "'";
+      settings.environment_vars[key] = read_values("vars_file" + of, environment.vars_file);
+      settings.environment_secrets[key] =
+          read_values("secrets_file" + of, environment.secrets_file);
+    }
   }
   settings.config = std::move(config);
   return settings;

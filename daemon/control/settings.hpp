@@ -25,10 +25,16 @@ struct Settings {
   NamedValues vars, secrets;                                               // of every repository
   std::map<std::string, NamedValues> repository_vars, repository_secrets;  // by entry name
 
+  // By "repository entry/environment" in lower case.
+  std::map<std::string, NamedValues> environment_vars, environment_secrets;
+
   std::string public_url() const;
   // Those of every repository, then its own, which win.
   NamedValues vars_of(std::string_view repository) const;
   NamedValues secrets_of(std::string_view repository) const;
+  // The same with those of the environment, which win; "" is none.
+  NamedValues vars_of(std::string_view repository, std::string_view environment) const;
+  NamedValues secrets_of(std::string_view repository, std::string_view environment) const;
   // The clone address of an allowed repository.
   std::string clone_url_of(std::string_view repository) const;
 };

@@ -78,7 +78,7 @@ Task<> Checkouts::close() {
 }
 
 fs::path Checkouts::make_own(const std::string& name) {
-  const fs::path path = fs::absolute(folder_.own()) / (name + std::to_string(++made_));
+  fs::path path = fs::absolute(folder_.own()) / (name + std::to_string(++made_));
   fs::create_directories(path);
   fs::permissions(path, fs::perms::owner_all);
   return path;

@@ -145,6 +145,17 @@ CREATE TABLE repositories (
   created_at      INTEGER NOT NULL,
   updated_at      INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE reviews (
+  id          INTEGER PRIMARY KEY,
+  run_id      INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  attempt     INTEGER NOT NULL,
+  environment TEXT NOT NULL,
+  reviewer    TEXT NOT NULL,
+  verdict     TEXT NOT NULL CHECK (verdict IN ('approved', 'rejected')),
+  comment     TEXT NOT NULL,
+  created_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX reviews_by_run ON reviews (run_id, attempt);
 CREATE TABLE run_counts (
   repo_id     INTEGER NOT NULL,
   workflow_id INTEGER NOT NULL,
@@ -230,6 +241,15 @@ WHEN old.outcome <> new.outcome BEGIN
     ON CONFLICT DO UPDATE SET count = count + 1;
 END;
 CREATE INDEX runs_open ON runs (id) WHERE status <> 'completed';
+CREATE TABLE schedules (
+  repo_id  INTEGER NOT NULL REFERENCES repositories (id) ON DELETE CASCADE,
+  workflow TEXT NOT NULL,
+  cron     TEXT NOT NULL,
+  timezone TEXT NOT NULL,
+  next_at  INTEGER NOT NULL,
+  PRIMARY KEY (repo_id, workflow, cron, timezone)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX schedules_due ON schedules (next_at);
 CREATE TABLE step_summaries (
   job_id INTEGER NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
   step   INTEGER NOT NULL,

@@ -137,7 +137,6 @@ BROKEN = [
      "Exceeded max expression length 21000"),
     ("container", job("    container: debian\n"), 5, "'container'" + NOT_YET),
     ("services", job("    services: {db: {image: x}}\n"), 5, "'services'" + NOT_YET),
-    ("environment", job("    environment: prod\n"), 5, "'environment'" + NOT_YET),
     ("called workflow", "on: push\njobs:\n  a:\n    uses: ./.github/workflows/b.yml\n", 4,
      "The workflow '.github/workflows/b.yml' was not found"),
 ]

@@ -263,6 +263,7 @@ class Gantry:
                    f"  app_id: Iv1.test\n  private_key_file: {github.key}\n")
         repos = "".join(f"  - name: {repo.name}\n    clone_url: {repo.folder}\n"
                         for repo in self.repos)
+        repos += self.keys.get("repository", "")
         with open(self.config_path, "w", encoding="utf-8") as file:
             file.write(f"""state: state
 listen:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Workflows as large projects write them; each asserts from inside that it ran as it should."""
 import os
+import pwd
 import signal
 
 import gantry_test
@@ -206,6 +207,109 @@ jobs:
         self.assertEqual([run["conclusion"] for run in ended], ["success", "success"])
         self.assertLessEqual(ended[0]["jobs"][0]["completed_at"], ended[1]["jobs"][0]["started_at"])
         self.repo.commit({}, remove=[called("group.yml")])
+
+
+ME = pwd.getpwuid(os.getuid()).pw_name
+
+
+class Environments(gantry_test.Case):
+    """Environments as the config declares them: values, reviews, timers, refs."""
+    keys = {"repository": f"""    environments:
+      - {{name: Stage, vars_file: stage.vars, secrets_file: stage.secrets, branches: [main]}}
+      - {{name: prod, reviewers: [{ME}, nobody-else]}}
+      - {{name: others, reviewers: [somebody-else]}}
+      - {{name: later, wait_minutes: 43200}}
+"""}
+
+    @classmethod
+    def setUpClass(cls):
+        folder = gantry_test.Gantry.write_config
+
+        def with_files(gantry, *args):
+            for name, text in (("stage.vars", "COLOUR=blue\n"),
+                               ("stage.secrets", "DEPLOY_KEY=staged\n")):
+                with open(os.path.join(gantry.folder, name), "w", encoding="utf-8",
+                          opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+                    file.write(text)
+            folder(gantry, *args)
+        gantry_test.Gantry.write_config = with_files
+        try:
+            super().setUpClass()
+        finally:
+            gantry_test.Gantry.write_config = folder
+
+    def job(self, environment, script="true"):
+        return f"""
+on: push
+jobs:
+  before: {{{RUNS}, steps: [{{run: 'true'}}]}}
+  deploy:
+    needs: before
+    {RUNS}
+    environment: {environment}
+    steps:
+      - run: |
+          {script}
+"""
+
+    def waiting(self, run):
+        """The deploying job once it waits."""
+        def found():
+            jobs = [j for j in self.gantry.run(run)["jobs"] if j["status"] == "waiting"]
+            return jobs[0] if jobs else None
+        return wait_for(found, f"a job of run {run} to wait")
+
+    def test_an_environments_values_win_and_an_undeclared_one_protects_nothing(self):
+        check = 'test "${{ vars.COLOUR }} ${{ secrets.DEPLOY_KEY }}" = '
+        run = self.play(self.job("{name: stage, url: 'https://x/${{ steps.a.outputs.u }}'}",
+                                 check + '"blue staged"'))
+        self.assertEqual(run["conclusion"], "success", run)
+        run = self.play(self.job("preview-${{ github.ref_name }}",
+                                 check + '"green s3cr3t-v4lue"'))
+        self.assertEqual(run["conclusion"], "success", run)
+
+    def test_a_ref_that_may_not_deploy_fails_the_job(self):
+        sha = self.repo.workflow(self.job("stage"), branch="dev")
+        event = self.repo.push_event("refs/heads/dev", after=sha)
+        run = self.end_of(self.gantry.started("push", event)[0])
+        self.assertEqual(self.conclusions(run), {"before": "success", "deploy": "failure"})
+        self.assertIn("is not allowed to deploy to environment 'Stage'",
+                      run["by_name"]["deploy"]["reason"])
+
+    def test_a_job_waits_for_its_review_also_over_a_restart(self):
+        run = self.push(self.job("prod"))
+        self.assertIn("waiting for a review of environment 'prod'", self.waiting(run)["reason"])
+        self.gantry.restart(signal.SIGKILL)
+        self.waiting(run)
+        self.gantry.cli("approve", str(run), "-m", "looks good")
+        self.assertEqual(self.end_of(run)["conclusion"], "success")
+        again = self.gantry.post(f"/runs/{run}/reviews")
+        self.assertEqual(again.status, 409, again.text)
+
+    def test_a_refusal_fails_the_job(self):
+        run = self.push(self.job("prod"))
+        self.waiting(run)
+        self.gantry.cli("approve", str(run), "--reject")
+        ended = self.end_of(run)
+        self.assertEqual(self.conclusions(ended), {"before": "success", "deploy": "failure"})
+        self.assertIn(f"was refused by {ME}", ended["by_name"]["deploy"]["reason"])
+
+    def test_only_reviewers_may_approve_and_a_waiting_job_can_be_cancelled(self):
+        run = self.push(self.job("others"))
+        self.waiting(run)
+        answer = self.gantry.post(f"/runs/{run}/reviews", {"verdict": "approved"})
+        self.assertEqual(answer.status, 403, answer.text)
+        self.assertIn("is reviewed by somebody-else", answer.text)
+        self.assertEqual(self.gantry.post(f"/runs/{run}/reviews", {"verdict": "maybe"}).status, 422)
+        self.waiting(run)
+        self.gantry.post(f"/runs/{run}/cancel")
+        self.assertEqual(self.end_of(run)["conclusion"], "cancelled")
+
+    def test_a_wait_timer_lets_the_job_wait(self):
+        run = self.push(self.job("later"))
+        self.assertIn("wait timer of environment 'later'", self.waiting(run)["reason"])
+        self.gantry.post(f"/runs/{run}/cancel")
+        self.assertEqual(self.end_of(run)["conclusion"], "cancelled")
 
 
 class Permissions(gantry_test.Case):

@@ -95,7 +95,7 @@ std::string name_of(const Looked& looked, const std::vector<core::run::HostRoot:
 void make_etc(const fs::path& at, const Looked& looked,
               const std::vector<core::run::HostRoot::Copy>& own) {
   const auto inside = [&](const std::string& path) {
-    const fs::path place = at / fs::path(path).lexically_relative("/etc");
+    fs::path place = at / fs::path(path).lexically_relative("/etc");
     fs::create_directories(place.parent_path());
     return place;
   };

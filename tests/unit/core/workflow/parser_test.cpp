@@ -131,11 +131,10 @@ TEST_CASE("all mistakes of a file are told at once, each at its place") {
 }
 
 TEST_CASE("what Gantry cannot carry out is an error, an event it does not receive a warning") {
-  const auto refused = parse(job_with("    container: debian:12\n    environment: prod\n"));
+  const auto refused = parse(job_with("    container: debian:12\n    snapshot: prod\n"));
   CHECK(refused.workflow == nullptr);
-  CHECK(
-      messages(refused) ==
-      "'container' is not supported by Gantry yet\n'environment' is not supported by Gantry yet\n");
+  CHECK(messages(refused) ==
+        "'container' is not supported by Gantry yet\n'snapshot' is not supported by Gantry yet\n");
   CHECK(refused.diagnostics[0].kind == "unsupported");
   CHECK(refused.diagnostics[0].position == yaml::Position{5, 16});
 
