@@ -5,6 +5,7 @@
 #include "core/base/text.hpp"
 #include "daemon/control/api_internal.hpp"
 #include "daemon/control/db_thread.hpp"
+#include "proto/actions_services.hpp"
 #include "proto/version.hpp"
 
 #include <nlohmann/json.hpp>
@@ -42,18 +43,24 @@ int status_of(core::Errc code) {
   return 500;
 }
 
-// "Bearer T" or "token T", as GitHub's clients send it.
-std::string_view token_of(const Request& request) {
-  std::string_view header = request.header("Authorization");
+// "Bearer T" or "token T", as GitHub's clients send it. A browser sends the token as the password
+// of HTTP Basic, and by itself also where another site's page made it ask: good for reading only.
+std::string token_of(const Request& request) {
+  const std::string_view header = request.header("Authorization");
   for (const std::string_view scheme : {"Bearer ", "bearer ", "token "}) {
-    if (header.starts_with(scheme)) return header.substr(scheme.size());
+    if (header.starts_with(scheme)) return std::string(header.substr(scheme.size()));
   }
-  return "";
+  if (!header.starts_with("Basic ") || (request.method != "GET" && request.method != "HEAD")) {
+    return "";
+  }
+  const std::string pair = proto::decode_base64(header.substr(6)).value_or("");
+  const std::size_t colon = pair.find(':');
+  return colon == std::string::npos ? "" : pair.substr(colon + 1);
 }
 
 bool may_use(const Settings& settings, const Request& request) {
   if (request.peer) return true;  // the socket's mode says who can open it
-  const std::string_view token = token_of(request);
+  const std::string token = token_of(request);
   bool found = false;
   for (const std::string& known : settings.api_tokens)
     found |= same_bytes(known, token);
@@ -150,6 +157,7 @@ void Api::add_github(http::Router& router, const std::string& prefix) {
 void Api::add_routes(http::Router& router) {
   add_github(router, "/api/v3");
   add_github(router, "");
+  add_pages(router);
   const std::string own = "/api/gantry/v1";
   router.add("GET", own + "/status", guarded(&Api::own_status));
   router.add("GET", own + "/runs", guarded(&Api::own_runs));

@@ -34,6 +34,13 @@ class Api {
   http::Handler answering(Method method);  // the second without the first
   void add_github(http::Router& router, const std::string& prefix);
 
+  // api_pages.cpp
+  http::Handler paged(Method method);  // guarded, with refusals as pages
+  void add_pages(http::Router& router);
+  async::Task<http::Response> page_of_runs(http::Request& request);
+  async::Task<http::Response> page_of_run(http::Request& request);
+  async::Task<http::Response> page_of_job(http::Request& request);
+
   // api_github.cpp
   async::Task<http::Response> list_runs(http::Request& request);
   async::Task<http::Response> get_run(http::Request& request);
