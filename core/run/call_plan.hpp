@@ -14,8 +14,13 @@ namespace gantry::core::run {
 
 using workflow::Evaluated;
 
-// The texts of called workflows by the name they are loaded by.
-using CalledTexts = std::map<std::string, std::string>;
+// Of a called workflow. `ref` (full; the sha for a sha) and `sha`: what it was read at; empty for a
+// file of the run's own commit.
+struct CalledText {
+  std::string text, ref, sha;
+};
+// By the name they are loaded by.
+using CalledTexts = std::map<std::string, CalledText>;
 
 // The `inputs` context of the called workflow, every input typed. `contexts`: those of the calling
 // job's leg; defaults see github, inputs and vars of it alone.

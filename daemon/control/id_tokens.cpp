@@ -5,7 +5,6 @@
 #include "core/base/files.hpp"
 #include "core/base/text.hpp"
 #include "core/workflow/permissions.hpp"
-#include "core/workflow/template_evaluator.hpp"
 #include "daemon/async/offload.hpp"
 
 #include <nlohmann/json.hpp>
@@ -31,28 +30,6 @@ constexpr auto kClaimsOfGithub = std::to_array<std::string_view>(
      "repository_id", "repository_owner", "repository_owner_id", "run_attempt", "run_id",
      "run_number", "sha", "workflow", "workflow_ref", "workflow_sha"});
 
-// The name of the job's environment, "" without one. Throws when it cannot be known: a token that
-// leaves it out would be taken for one of any job of the ref.
-std::string environment_of(const ActiveJob& job, const core::workflow::Job& definition) {
-  if (definition.environment.is_null()) return "";
-  const core::run::RunContexts& contexts = job.run->machine->contexts();
-  core::expr::Environment environment;
-  environment.contexts.set("github", contexts.github);
-  environment.contexts.set("vars", contexts.vars);
-  environment.contexts.set("inputs", contexts.inputs);
-  environment.contexts.set("needs", job.run->machine->needs_context(job.key.job_id));
-  environment.contexts.set("matrix", job.plan.matrix);
-  environment.contexts.set("strategy", job.plan.strategy);
-  const core::workflow::Token* const name = definition.environment.find("name");
-  const auto value = core::workflow::evaluate_string(
-      name != nullptr ? *name : definition.environment, environment);
-  if (!value) {
-    throw Exception(Errc::denied, "giving an ID token: the job's environment has no name: " +
-                                      value.error().message);
-  }
-  return *value;
-}
-
 std::string subject_of(const std::string& repository, const std::string& environment,
                        const core::expr::Value& github) {
   const std::string subject = "repo:" + repository + ':';
@@ -64,8 +41,20 @@ std::string subject_of(const std::string& repository, const std::string& environ
   return subject + "ref:" + github["ref"].to_string();
 }
 
-const core::workflow::Job* definition_of(const ActiveJob& job) {
-  return job.run->machine ? job.run->machine->workflow().find_job(job.key.job_id) : nullptr;
+// The file the job stands in, which a called workflow's job shares with no other caller.
+struct JobWorkflow {
+  std::string ref, sha;
+};
+JobWorkflow workflow_of(const ActiveJob& job, const core::expr::Value& github) {
+  const core::run::JobPlace place = job.run->machine->place_of(job.key.job_id);
+  const std::string own = github["workflow_ref"].to_string();
+  const std::string own_sha = github["workflow_sha"].to_string();
+  if (place.calls.empty()) return {own, own_sha};
+  const std::string& file = place.workflow->file;
+  const core::run::CalledText& called = job.run->called.at(file);
+  if (!called.sha.empty()) return {file.substr(0, file.find('@')) + '@' + called.ref, called.sha};
+  const std::string path = file.starts_with("./") ? file.substr(2) : file;
+  return {github["repository"].to_string() + '/' + path + own.substr(own.find('@')), own_sha};
 }
 
 std::int64_t seconds(core::Timestamp time) {
@@ -81,10 +70,8 @@ Response public_json(std::string text) {
 }  // namespace
 
 bool may_have_id_tokens(const ActiveJob& job) {
-  const core::workflow::Job* const definition = definition_of(job);
-  if (definition == nullptr || job.run->row.trust != storage::Trust::trusted) return false;
-  auto permissions = Permissions::of(definition->permissions);
-  if (!permissions) permissions = Permissions::of(job.run->machine->workflow().permissions);
+  if (job.run->row.trust != storage::Trust::trusted) return false;
+  const auto permissions = job.run->machine->place_of(job.key.job_id).permissions;
   if (!permissions) return false;
   const auto scope =
       std::find(Permissions::kScopes.begin(), Permissions::kScopes.end(), "id-token");
@@ -137,7 +124,7 @@ async::Task<std::string> IdTokens::token(const ActiveJob& job, std::string audie
   json claims;
   for (const std::string_view name : kClaimsOfGithub)
     claims[std::string(name)] = github[name].to_string();
-  const std::string environment = environment_of(job, *definition_of(job));
+  const std::string& environment = job.plan.environment;
   if (!environment.empty()) claims["environment"] = environment;
   if (audience.empty()) {
     audience = conductor_.settings()->config.github.server_url + '/' +
@@ -146,8 +133,9 @@ async::Task<std::string> IdTokens::token(const ActiveJob& job, std::string audie
   const core::Timestamp now = conductor_.clock().now();
   claims["aud"] = audience;
   claims["sub"] = subject_of(github["repository"].to_string(), environment, github);
-  claims["job_workflow_ref"] = github["workflow_ref"].to_string();
-  claims["job_workflow_sha"] = github["workflow_sha"].to_string();
+  const JobWorkflow file = workflow_of(job, github);
+  claims["job_workflow_ref"] = file.ref;
+  claims["job_workflow_sha"] = file.sha;
   claims["ref_protected"] = github["ref_protected"].truthy() ? "true" : "false";
   claims["repository_visibility"] = job.run->repo.is_private ? "private" : "public";
   claims["runner_environment"] = "self-hosted";

@@ -314,7 +314,7 @@ async::Task<Intake::Considered> Intake::consider(storage::Repository repo, std::
   // A fork's pull request runs the base branch's definition: its own could ask for anything.
   const bool from_fork = trust_of(event) == storage::Trust::untrusted;
   const std::string definition_sha = from_fork ? event.pull_request->base_sha : event.sha;
-  std::map<std::string, std::string> sources;
+  core::run::CalledTexts sources;
   const auto files = co_await read_workflows(repo, token, definition_sha, sources);
   std::optional<core::workflow::Changes> changes;
   if (const auto wanted = core::run::needed_diff(event, files)) {
@@ -326,7 +326,7 @@ async::Task<Intake::Considered> Intake::consider(storage::Repository repo, std::
   const auto settings = conductor_.settings();
   for (const auto& plan : considered.planned) {
     if (plan.outcome == core::run::PlanOutcome::not_started) continue;
-    NewRun run = make_new_run(event, plan, sources[plan.file], definition_sha, repo,
+    NewRun run = make_new_run(event, plan, sources[plan.file].text, definition_sha, repo,
                               settings->config.github, now);
     if (event.name == "workflow_dispatch" && run.workflow) take_inputs(event, run);
     co_await add_calls(run, sources);

@@ -76,8 +76,9 @@ class Intake {
     std::string why_not;  // nothing was looked at
   };
   // The workflows a run calls, of this commit and of other repositories allowed here.
-  async::Task<> add_calls(NewRun& run, std::map<std::string, std::string> sources);
-  async::Task<std::optional<std::string>> read_remote(std::string name, std::string& why_not);
+  async::Task<> add_calls(NewRun& run, core::run::CalledTexts sources);
+  async::Task<std::optional<core::run::CalledText>> read_remote(
+      std::string name, const core::run::CalledTexts& known_texts, std::string& why_not);
   // What a default branch says of `on.schedule` counts from now on.
   async::Task<> keep_schedules(storage::Repository repo,
                                const std::vector<core::run::WorkflowFile>& files);
@@ -90,9 +91,10 @@ class Intake {
   async::Task<storage::Repository> keep_repository(const core::workflow::Repository& repository,
                                                    std::int64_t installation);
   // Files of .github/workflows at `sha`, their texts in `sources` by path.
-  async::Task<std::vector<core::run::WorkflowFile>> read_workflows(
-      storage::Repository repo, std::string token, std::string sha,
-      std::map<std::string, std::string>& sources);
+  async::Task<std::vector<core::run::WorkflowFile>> read_workflows(storage::Repository repo,
+                                                                   std::string token,
+                                                                   std::string sha,
+                                                                   core::run::CalledTexts& sources);
   async::Task<std::optional<core::workflow::Changes>> changed_files(
       storage::Repository repo, std::string token, core::workflow::DiffRequest wanted,
       std::string ref);

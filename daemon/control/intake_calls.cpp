@@ -31,9 +31,22 @@ core::yaml::Diagnostic problem_of(const core::workflow::Workflow& workflow, std:
   return diagnostic;
 }
 
+// A ref that is called twice is one commit, though it moves meanwhile.
+core::run::CalledText read_before(const core::run::CalledTexts& texts,
+                                  const RemoteWorkflow& wanted) {
+  for (const auto& [name, file] : texts) {
+    const auto remote = parse_remote_workflow(name);
+    if (remote && remote->ref == wanted.ref &&
+        core::equals_ignoring_case(remote->repository, wanted.repository)) {
+      return file;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
-async::Task<> Intake::add_calls(NewRun& run, std::map<std::string, std::string> sources) {
+async::Task<> Intake::add_calls(NewRun& run, core::run::CalledTexts sources) {
   if (!run.workflow || !calls_any(*run.workflow)) co_return;
   core::workflow::LoadOptions options;
   options.default_permissions = default_permissions(conductor_.settings()->config.github);
@@ -48,12 +61,12 @@ async::Task<> Intake::add_calls(NewRun& run, std::map<std::string, std::string> 
     }
     for (const std::string& name : calls.missing) {
       std::string why_not;
-      auto text = co_await read_remote(name, why_not);
-      if (!text) {
+      auto file = co_await read_remote(name, sources, why_not);
+      if (!file) {
         run.diagnostics.push_back(problem_of(*run.workflow, "calling '" + name + "': " + why_not));
         co_return;
       }
-      sources[name] = std::move(*text);
+      sources[name] = std::move(*file);
     }
   }
   // Only what is called is kept with the run.
@@ -72,8 +85,8 @@ async::Task<> Intake::add_calls(NewRun& run, std::map<std::string, std::string> 
 }
 
 // Of a repository that may run here: what may be called is the config's to say.
-async::Task<std::optional<std::string>> Intake::read_remote(std::string name,
-                                                            std::string& why_not) {
+async::Task<std::optional<core::run::CalledText>> Intake::read_remote(
+    std::string name, const core::run::CalledTexts& known_texts, std::string& why_not) {
   const auto remote = parse_remote_workflow(name);
   const auto settings = conductor_.settings();
   const auto* entry = settings->config.find_repository(remote->repository);
@@ -93,23 +106,27 @@ async::Task<std::optional<std::string>> Intake::read_remote(std::string name,
   fetch.source = git_.source_of(repo, token);
   git::Resolve resolve;
   resolve.rev = remote->ref;
+  core::run::CalledText called = read_before(known_texts, *remote);
   git::ReadFile read;
   read.path = remote->path;
   read.max_bytes = kMaxFileBytes;
-  std::optional<std::string> text;
   try {
-    co_await git_.call(repo, token, std::move(fetch));
-    const git::Commit commit = co_await git_.call(repo, token, std::move(resolve));
-    read.sha = commit.sha;
+    if (called.sha.empty()) {
+      co_await git_.call(repo, token, std::move(fetch));
+      const git::Commit commit = co_await git_.call(repo, token, std::move(resolve));
+      called.sha = commit.sha;
+      called.ref = commit.ref.empty() ? commit.sha : commit.ref;
+    }
+    read.sha = called.sha;
     const git::File file = co_await git_.call(repo, token, std::move(read));
-    text = file.content;
-    if (file.too_large) why_not = "the file is larger than 1 MiB";
-    if (file.too_large) text.reset();
+    called.text = file.content;
+    if (!file.too_large) co_return called;
+    why_not = "the file is larger than 1 MiB";
   } catch (const Exception& error) {
     if (error.error().code != Errc::not_found) throw;
     why_not = error.what();
   }
-  co_return text;
+  co_return std::nullopt;
 }
 
 }  // namespace gantry::daemon::control

@@ -43,9 +43,9 @@ bool is_selected(const core::config::Repository* entry, const std::string& file)
 
 }  // namespace
 
-async::Task<std::vector<WorkflowFile>> Intake::read_workflows(
-    storage::Repository repo, std::string token, std::string sha,
-    std::map<std::string, std::string>& sources) {
+async::Task<std::vector<WorkflowFile>> Intake::read_workflows(storage::Repository repo,
+                                                              std::string token, std::string sha,
+                                                              core::run::CalledTexts& sources) {
   git::Ensure ensure;
   ensure.source = git_.source_of(repo, token);
   ensure.shas.push_back(sha);
@@ -62,7 +62,7 @@ async::Task<std::vector<WorkflowFile>> Intake::read_workflows(
   for (const git::File& file : list.files) {
     WorkflowFile workflow;
     workflow.file = std::string(kFolder) + "/" + file.name;
-    sources[workflow.file] = file.content;  // one that runs may call one that does not
+    sources[workflow.file].text = file.content;  // one that runs may call one that does not
     if (!is_selected(entry, file.name)) continue;
     workflow.parsed = file.too_large ? too_large(file.size)
                                      : core::workflow::parse_workflow(workflow.file, file.content);
@@ -201,7 +201,7 @@ async::Task<core::RunId> Intake::dispatch(Dispatch wanted) {
   git::Resolve resolve;
   resolve.rev = wanted.ref;
   const git::Commit commit = co_await git_.call(repo, token, std::move(resolve));
-  std::map<std::string, std::string> sources;
+  core::run::CalledTexts sources;
   const auto files = co_await read_workflows(repo, token, commit.sha, sources);
   const auto file = std::find_if(files.begin(), files.end(), [&](const WorkflowFile& item) {
     return item.file == wanted.workflow_path;
@@ -212,7 +212,7 @@ async::Task<core::RunId> Intake::dispatch(Dispatch wanted) {
   if (!file->parsed.workflow) {
     throw Exception(Errc::invalid, doing + ": the file has errors:\n" +
                                        core::yaml::render_all(file->parsed.diagnostics, file->file,
-                                                              sources[file->file]));
+                                                              sources[file->file].text));
   }
   const auto* trigger = file->parsed.workflow->find_trigger("workflow_dispatch");
   if (trigger == nullptr) {
@@ -243,7 +243,7 @@ async::Task<core::RunId> Intake::dispatch(Dispatch wanted) {
   planned.outcome = core::run::PlanOutcome::starts;
   planned.workflow = file->parsed.workflow;
   planned.diagnostics = file->parsed.diagnostics;
-  NewRun run = make_new_run(event, planned, sources[file->file], commit.sha, repo,
+  NewRun run = make_new_run(event, planned, sources[file->file].text, commit.sha, repo,
                             conductor_.settings()->config.github, conductor_.clock().now());
   run.inputs = inputs.typed;
   run.event_payload = core::expr::to_json(event.payload);

@@ -106,7 +106,7 @@ proto::JobMessage make_job_message(const ActiveJob& job, const MessageParts& par
   const bool is_called = called != run.called.end();
   message.workflow_file = is_called ? called->first : run.workflow_path;
   message.workflow_text =
-      is_called ? core::workflow::text_of_job(*place.workflow, called->second, message.job_key)
+      is_called ? core::workflow::text_of_job(*place.workflow, called->second.text, message.job_key)
                 : core::workflow::text_of_job(run.machine->workflow(), run.source, job.key.job_id);
   message.github = contexts.github;
   message.needs = run.machine->needs_context(job.key.job_id);

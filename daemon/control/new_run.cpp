@@ -115,7 +115,7 @@ Calls load_calls(const std::string& file, const std::string& source,
   options.max_call_depth = kMaxCallDepth;
   const auto provide = [&](std::string_view name) -> std::optional<std::string> {
     const auto found = texts.find(std::string(name));
-    if (found != texts.end()) return found->second;
+    if (found != texts.end()) return found->second.text;
     if (parse_remote_workflow(name)) calls.missing.emplace_back(name);
     return std::nullopt;
   };

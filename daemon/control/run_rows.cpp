@@ -52,8 +52,13 @@ std::string encode_contexts(const core::run::RunContexts& contexts, std::string_
   object.set("inputs", contexts.inputs);
   object.set("workflow_sha", workflow_sha);
   Object texts;
-  for (const auto& [name, text] : called)
-    texts.set(name, text);
+  for (const auto& [name, file] : called) {
+    Object kept;
+    kept.set("text", file.text);
+    kept.set("ref", file.ref);
+    kept.set("sha", file.sha);
+    texts.set(name, Value(std::move(kept)));
+  }
   if (!called.empty()) object.set("called", std::move(texts));
   return core::expr::to_json(Value(std::move(object)));
 }
@@ -70,8 +75,10 @@ StoredContexts decode_contexts(const storage::RunInput& input, const storage::Ru
   read.contexts.inputs = stored["inputs"];
   read.workflow_sha = stored["workflow_sha"].to_string();
   if (stored["called"].kind() == Kind::object) {
-    for (const auto& [name, text] : stored["called"].object().entries())
-      read.called[name] = text.to_string();
+    for (const auto& [name, file] : stored["called"].object().entries()) {
+      read.called[name] = {file["text"].to_string(), file["ref"].to_string(),
+                           file["sha"].to_string()};
+    }
   }
   return read;
 }

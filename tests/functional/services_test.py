@@ -7,11 +7,12 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import unittest
 
 import gantry_test
-from gantry_test import BIN, wait_for
+from gantry_test import BIN, Repo, wait_for
 
 CLIENTS_FOLDER = os.path.join(os.path.dirname(BIN), "npm-clients")
 CONFORMANCE = os.environ.get("GANTRY_CONFORMANCE_DIR") or os.path.join(gantry_test.SHARED, "conformance")
@@ -56,10 +57,20 @@ jobs:
           cat token
 """
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.shared = Repo(os.path.join(cls.folder, "shared"), "octo/shared")
+        cls.gantry.repos.append(cls.shared)
+        cls.gantry.write_config()
+        cls.gantry.restart(signal.SIGTERM)
+
     def token_of(self, permissions):
-        run = self.play(self.WORKFLOW.replace("PERMISSIONS", permissions))
-        self.assertEqual(run["conclusion"], "success", run["by_name"]["one"]["log"])
-        log = run["by_name"]["one"]["log"]
+        return self.token_in(self.play(self.WORKFLOW.replace("PERMISSIONS", permissions)))
+
+    def token_in(self, run):
+        log = run["jobs"][0]["log"]
+        self.assertEqual(run["conclusion"], "success", log)
         tokens = [line for line in log if line.count(".") == 2 and len(line) > 300]
         return run, log, ".".join(reversed(tokens[0].split("."))) if tokens else None
 
@@ -89,6 +100,40 @@ jobs:
         self.gantry.restart()
         again = self.gantry.api("/.well-known/jwks", token=None).json["keys"]
         self.assertEqual(again, keys)
+
+    def test_a_called_job_names_the_file_it_stands_in(self):
+        callee = self.WORKFLOW.replace("on: push", "on: {workflow_call: }")
+        callee = callee.replace("PERMISSIONS", "permissions: {id-token: write}")
+        caller = "on: push\npermissions: {id-token: write}\njobs: {far: {uses: NAME}}\n"
+        path = ".github/workflows/callee.yml"
+        run = self.play(caller.replace("NAME", "./" + path), {path: callee})
+        claims = decode_jwt(self.token_in(run)[2])[1]
+        self.assertEqual(claims["job_workflow_ref"], f"{self.repo.name}/{path}@refs/heads/main")
+        self.assertEqual(claims["job_workflow_sha"], self.repo.sha())
+        self.shared.commit({path: callee})
+        tagged = self.shared.sha()
+        self.shared.git("tag", "v1")
+        self.shared.commit({path: "on: {workflow_call: }\n"})
+        run = self.play(caller.replace("NAME", f"octo/shared/{path}@v1"))
+        claims = decode_jwt(self.token_in(run)[2])[1]
+        self.assertEqual(claims["job_workflow_ref"], f"octo/shared/{path}@refs/tags/v1")
+        self.assertEqual(claims["job_workflow_sha"], tagged)
+        self.assertEqual(claims["sub"], f"repo:{self.repo.name}:ref:refs/heads/main")
+        self.assertEqual(claims["workflow_ref"],
+                         f"{self.repo.name}/.github/workflows/ci.yml@refs/heads/main")
+
+    def test_a_job_of_an_environment_says_so_first(self):
+        _, _, token = self.token_of("permissions: {id-token: write}\n    environment: 'prod:1'")
+        claims = decode_jwt(token)[1]
+        self.assertEqual(claims["environment"], "prod:1")
+        self.assertEqual(claims["sub"], f"repo:{self.repo.name}:environment:prod%3A1")
+
+    def test_a_called_job_has_none_where_its_caller_may_not(self):
+        callee = self.WORKFLOW.replace("on: push", "on: {workflow_call: }").replace("PERMISSIONS", "")
+        path = ".github/workflows/callee.yml"
+        caller = "on: push\npermissions: {contents: read}\njobs: {far: {uses: ./NAME}}\n"
+        run = self.play(caller.replace("NAME", path), {path: callee})
+        self.assertIsNone(self.token_in(run)[2])
 
     def assert_signed(self, token, key):
         """Verifies by hand: the signature to the power of e is the padded SHA-256."""
