@@ -108,6 +108,7 @@ App::App(Settings settings, Programs programs, os::ServiceNotifier notifier, Rel
       api_(runtime_, conductor_, intake_, settings_, layout_, live_),
       signals_(runtime_.executor(), SIGTERM, SIGINT, SIGHUP) {
   conductor_.set_starter(supervisor_);
+  conductor_.set_take([this](const storage::Delivery& told) { intake_.take(told); });
   supervisor_.set_services([this](std::shared_ptr<ActiveJob> job, proto::ServiceCall call) {
     return services_.call(std::move(job), std::move(call));
   });

@@ -29,12 +29,12 @@ struct Begun {
   storage::Run row;
   core::run::RunContexts contexts;
   std::optional<core::run::Concurrency> concurrency;
+  std::vector<storage::Delivery> told;
   bool broken = false;
 };
 
 void store_broken(Database& d, Begun& begun, const NewRun& run,
-                  const std::vector<core::yaml::Diagnostic>& diagnostics,
-                  std::optional<storage::OutboxKind> channel, const std::string& url,
+                  const std::vector<core::yaml::Diagnostic>& diagnostics, const ReportTo& report,
                   core::Timestamp now) {
   begun.broken = true;
   storage::Job job;
@@ -50,12 +50,15 @@ void store_broken(Database& d, Begun& begun, const NewRun& run,
   for (const auto& diagnostic : diagnostics) {
     add_annotation(d, job.id, annotation_of(diagnostic, run.workflow_path));
   }
-  if (channel) want_report(d, *channel, begun.row, job, url, now);
+  if (report.channel) {
+    want_report(d, *report.channel, begun.row, job, report.public_url, now);
+  }
   storage::RunChange change;
   change.status = RunStatus::completed;
   change.conclusion = Conclusion::startup_failure;
   change.details = "the workflow file has errors";
   static_cast<void>(change_run(d, begun.row.id, change, now));  // queued -> completed is legal
+  report.runs.tell(d, begun.row.id, RunPhase::completed, run.github, now, begun.told);
 }
 
 // What a workflow asks for in vain without being broken, for the run's reason.
@@ -71,8 +74,7 @@ std::string warnings_of(const NewRun& run) {
 }
 
 // Everything of one run that happens in the transaction.
-Begun store_run(Database& d, const NewRun& run, const NamedValues& vars,
-                std::optional<storage::OutboxKind> channel, const std::string& url,
+Begun store_run(Database& d, const NewRun& run, const NamedValues& vars, const ReportTo& report,
                 core::Timestamp now) {
   Begun begun;
   storage::Run row = run.row;
@@ -100,8 +102,9 @@ Begun store_run(Database& d, const NewRun& run, const NamedValues& vars,
     begun.row.status = begun.concurrency ? RunStatus::pending : RunStatus::queued;
     set_run_names(d, id, begun.row.display_title, begun.row.concurrency_group, begun.row.status);
   }
+  report.runs.tell(d, id, RunPhase::requested, run.github, now, begun.told);
   if (!run.workflow || core::yaml::has_errors(diagnostics)) {
-    store_broken(d, begun, run, diagnostics, channel, url, now);
+    store_broken(d, begun, run, diagnostics, report, now);
   }
   return begun;
 }
@@ -116,6 +119,7 @@ Conductor::Conductor(async::Runtime& runtime, DbThread& db, SettingsHolder& sett
       live_(live),
       clock_(clock),
       tasks_(tasks),
+      run_events_(settings),
       scheduler_(capacity()),
       timer_(runtime.executor()) {}
 
@@ -140,13 +144,12 @@ async::Task<std::vector<core::RunId>> Conductor::begin(const storage::Repository
                                                        std::optional<DeliveryEnd> delivery) {
   const auto settings = settings_.get();
   const core::Timestamp now = clock_.now();
-  const auto channel = report_channel(*settings, repo);
+  const ReportTo report = report_to(repo);
   const NamedValues vars = settings->vars_of(repo.full_name);
-  const std::string url = settings->public_url();
   std::vector<Begun> begun = co_await db_.write([&](Database& d) {
     std::vector<Begun> stored;
     for (const NewRun& run : runs)
-      stored.push_back(store_run(d, run, vars, channel, url, now));
+      stored.push_back(store_run(d, run, vars, report, now));
     if (delivery) finish_delivery(d, delivery->id, delivery->outcome, now);
     return stored;
   });
@@ -158,6 +161,7 @@ async::Task<std::vector<core::RunId>> Conductor::begin(const storage::Repository
                                     {"repository", repo.full_name},
                                     {"workflow", runs[i].workflow_path},
                                     {"state", made.broken ? "broken" : "queued"}});
+    take(made.told);
     if (made.broken) continue;
     auto run = std::make_shared<ActiveRun>();
     run->row = std::move(made.row);
@@ -255,12 +259,12 @@ void Conductor::cancel_leg(const JobPointer& job, const std::string& reason) {
 // Writes rows for the effects and makes the machine's will happen. Everything in one transaction.
 async::Task<> Conductor::plan(RunPointer run, Effects effects) {
   if (effects.empty()) co_return;
-  const auto settings = settings_.get();
   const core::Timestamp now = clock_.now();
-  const auto channel = report_channel(*settings, run->repo);
-  const std::string url = settings->public_url();
+  const ReportTo report = report_to(run->repo);
   std::vector<core::JobId> ids(effects.size());
+  std::vector<storage::Delivery> told;
   auto store = [&](Database& d) {
+    told.clear();  // the disk may have refused the time before
     for (std::size_t i = 0; i < effects.size(); ++i) {
       storage::Job row;
       if (const auto* leg = std::get_if<CreateLeg>(&effects[i])) {
@@ -276,7 +280,10 @@ async::Task<> Conductor::plan(RunPointer run, Effects effects) {
         change.status = RunStatus::completed;
         change.conclusion = complete->conclusion;
         if (!run->cancel_reason.empty()) change.details = run->cancel_reason;
-        static_cast<void>(change_run(d, run->row.id, change, now));
+        if (change_run(d, run->row.id, change, now) == storage::Change::applied) {
+          report.runs.tell(d, run->row.id, RunPhase::completed, run->machine->contexts().github,
+                           now, told);
+        }
         continue;
       } else {
         continue;
@@ -286,10 +293,13 @@ async::Task<> Conductor::plan(RunPointer run, Effects effects) {
       if (const auto* failed = std::get_if<FailJob>(&effects[i])) {
         add_annotation(d, row.id, annotation_of(failed->diagnostic, failed->file));
       }
-      if (channel) want_report(d, *channel, run->row, row, url, now);
+      if (report.channel) {
+        want_report(d, *report.channel, run->row, row, report.public_url, now);
+      }
     }
   };
   co_await insist("planning run", store);
+  take(told);
   for (std::size_t i = 0; i < effects.size(); ++i) {
     if (const auto* leg = std::get_if<CreateLeg>(&effects[i])) {
       add_leg(run, *leg, ids[i], now);
@@ -369,10 +379,8 @@ async::Task<> Conductor::job_completed(JobPointer job, Conclusion conclusion,
 async::Task<> Conductor::end_job(JobPointer job, Conclusion conclusion, std::string reason) {
   if (job->phase == ActiveJob::Phase::finished) co_return;
   job->phase = ActiveJob::Phase::finished;
-  const auto settings = settings_.get();
   const core::Timestamp now = clock_.now();
-  const auto channel = report_channel(*settings, job->run->repo);
-  const std::string url = settings->public_url();
+  const ReportTo report = report_to(job->run->repo);
   auto store = [&](Database& d) {
     storage::JobChange change;
     change.status = JobStatus::completed;
@@ -385,7 +393,10 @@ async::Task<> Conductor::end_job(JobPointer job, Conclusion conclusion, std::str
       annotation.message = reason;
       add_annotation(d, job->id, annotation);
     }
-    if (channel) want_report(d, *channel, job->run->row, *storage::find_job(d, job->id), url, now);
+    if (report.channel) {
+      want_report(d, *report.channel, job->run->row, *storage::find_job(d, job->id),
+                  report.public_url, now);
+    }
   };
   co_await insist("ending job", store);
   core::log::info(

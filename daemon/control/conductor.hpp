@@ -9,6 +9,7 @@
 #include "daemon/async/runtime.hpp"
 #include "daemon/control/active.hpp"
 #include "daemon/control/live.hpp"
+#include "daemon/control/run_events.hpp"
 #include "daemon/control/settings.hpp"
 #include "storage/deliveries.hpp"
 
@@ -23,6 +24,7 @@
 namespace gantry::daemon::control {
 
 class DbThread;
+struct ReportTo;
 
 // Starts and stops runners for the conductor.
 class JobStarter {
@@ -61,6 +63,11 @@ class Conductor {
   Conductor& operator=(const Conductor&) = delete;
 
   void set_starter(JobStarter& starter) { starter_ = &starter; }
+  // Takes deliveries that runs made, stored already.
+  void set_take(std::function<void(const storage::Delivery&)> take) { take_ = std::move(take); }
+  void take(const std::vector<storage::Delivery>& told) const;
+  ReportTo report_to(const storage::Repository& repo) const;
+  RunEvents& run_events() { return run_events_; }
   void set_reports_changed(std::function<void()> notify) { reports_changed_ = std::move(notify); }
 
   // Stores the runs, and the outcome of the delivery they come from, in one transaction; then
@@ -152,6 +159,8 @@ class Conductor {
   async::TaskGroup& tasks_;
   JobStarter* starter_ = nullptr;
   std::function<void()> reports_changed_;
+  std::function<void(const storage::Delivery&)> take_;
+  RunEvents run_events_;
   Accepting accepting_ = Accepting::yes;  // before the scheduler, which asks for the capacity
   core::run::Scheduler scheduler_;
   async::asio::steady_timer timer_;

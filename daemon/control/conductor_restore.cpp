@@ -5,6 +5,7 @@
 #include "daemon/control/conductor.hpp"
 #include "daemon/control/db_thread.hpp"
 #include "daemon/control/new_run.hpp"
+#include "daemon/control/reports.hpp"
 #include "daemon/control/run_rows.hpp"
 #include "storage/reviews.hpp"
 #include "storage/workflows.hpp"
@@ -86,6 +87,21 @@ async::Task<> Conductor::insist(std::string doing, std::function<void(storage::D
   }
 }
 
+void Conductor::take(const std::vector<storage::Delivery>& told) const {
+  for (const storage::Delivery& delivery : told) {
+    if (take_) take_(delivery);
+  }
+}
+
+ReportTo Conductor::report_to(const storage::Repository& repo) const {
+  const auto settings = settings_.get();
+  ReportTo report;
+  report.channel = report_channel(*settings, repo);
+  report.public_url = settings->public_url();
+  report.runs = run_events_.teller_of(repo.id);
+  return report;
+}
+
 async::Task<> Conductor::restore() {
   const auto rows = co_await db_.read([](Database& d) { return storage::unfinished_runs(d); });
   for (const storage::Run& row : rows)
@@ -111,8 +127,16 @@ async::Task<> Conductor::restore_run(storage::Run row) {
     change.status = RunStatus::completed;
     change.conclusion = Conclusion::startup_failure;
     change.details = why;
-    co_await insist("failing run",
-                    [&](Database& d) { static_cast<void>(change_run(d, row.id, change, now)); });
+    const ReportTo report = report_to(stored->repo);
+    const core::expr::Value unknown;
+    std::vector<storage::Delivery> told;
+    auto store = [&](Database& d) {
+      told.clear();
+      static_cast<void>(change_run(d, row.id, change, now));
+      report.runs.tell(d, row.id, RunPhase::completed, unknown, now, told);
+    };
+    co_await insist("failing run", store);
+    take(told);
     co_return;
   }
   run->released = row.status != RunStatus::pending;

@@ -98,12 +98,18 @@ async::Task<> Intake::restore() {
     for (const storage::Delivery& delivery : waiting) {
       Item item{delivery.id, delivery.received_at,
                 proto::parse_delivery(delivery.event, delivery.payload)};
-      enqueue(std::move(item));
+      place(std::move(item));
     }
     count += waiting.size();
     after = waiting.back().id;
   }
   if (count > 0) core::log::info("deliveries taken up again", {{"count", count}});
+  // Numbers are given in order: what was there at the last look had a lower one.
+  std::vector<Item> early = std::move(*early_);
+  early_.reset();
+  for (Item& item : early) {
+    if (item.id.value > after.value) place(std::move(item));
+  }
 }
 
 void Intake::take(const storage::Delivery& delivery) {
@@ -133,6 +139,14 @@ async::Task<> Intake::keep_schedules(storage::Repository repo,
 }
 
 void Intake::enqueue(Item item) {
+  if (early_) {
+    early_->push_back(std::move(item));
+  } else {
+    place(std::move(item));
+  }
+}
+
+void Intake::place(Item item) {
   const std::string name =
       item.content ? core::to_lower(item.content->repository.full_name) : std::string();
   const auto [found, is_new] = lanes_.try_emplace(name, runtime_.executor());
@@ -322,6 +336,7 @@ async::Task<Intake::Considered> Intake::consider(storage::Repository repo, std::
   }
   considered.planned = core::run::plan_event(event, files, changes);
   const bool is_default = event.ref == "refs/heads/" + repo.default_branch;
+  if (is_default) conductor_.run_events().learn(repo.id, files, now);
   if (event.name == "push" && is_default) co_await keep_schedules(repo, files);
   const auto settings = conductor_.settings();
   for (const auto& plan : considered.planned) {

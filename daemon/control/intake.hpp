@@ -64,6 +64,7 @@ class Intake {
 
   async::Task<http::Response> receive(http::Request& request);
   void enqueue(Item item);
+  void place(Item item);
   async::Task<> work(std::string name, Lane& lane);
   async::Task<> attempt(Lane& lane, Held next);
   async::Task<std::optional<Held>> next_of(Lane& lane);
@@ -116,6 +117,8 @@ class Intake {
   GitPool& git_;
   GithubTokens& tokens_;
   async::TaskGroup& tasks_;
+  // What came before restore() had read what was there: taken when it has.
+  std::optional<std::vector<Item>> early_{std::in_place};
   std::map<core::RepoId, std::string>
       schedules_;                      // as stored; a repository not looked at is absent
   std::map<std::string, Lane> lanes_;  // by lower-case repository name

@@ -3,7 +3,6 @@
 
 #include "core/base/text.hpp"
 #include "daemon/control/job_message.hpp"
-#include "daemon/control/reports.hpp"
 #include "daemon/control/run_rows.hpp"
 
 namespace gantry::daemon::control {
@@ -26,14 +25,19 @@ storage::AnnotationLevel level_of(proto::AnnotationLevel level) {
 // What one event does to the rows.
 class Storing {
  public:
-  Storing(Database& database, const ActiveJob& job, EventsStored& stored, core::Timestamp now)
-      : d_(database), job_(job), stored_(stored), now_(now) {}
+  Storing(Database& database, const ActiveJob& job, const RunTeller& runs, EventsStored& stored,
+          core::Timestamp now)
+      : d_(database), job_(job), runs_(runs), stored_(stored), now_(now) {}
 
   void operator()(const proto::JobStarted& event) {
     storage::JobChange change;
     if (change_job(d_, job_.id, change, now_) == storage::Change::refused) return;
     storage::RunChange run;
-    static_cast<void>(change_run(d_, job_.run->row.id, run, now_));  // refused: it runs already
+    const core::RunId id = job_.run->row.id;
+    if (change_run(d_, id, run, now_) == storage::Change::applied) {  // refused: it runs already
+      runs_.tell(d_, id, RunPhase::in_progress, job_.run->machine->contexts().github, now_,
+                 stored_.told);
+    }
     if (event.pid > 0) set_runner(d_, job_.id, event.pid, runner_name());
     stored_.started = true;
   }
@@ -93,6 +97,7 @@ class Storing {
  private:
   Database& d_;
   const ActiveJob& job_;
+  const RunTeller& runs_;
   EventsStored& stored_;
   core::Timestamp now_;
 };
@@ -103,7 +108,7 @@ EventsStored store_events(Database& database, const ActiveJob& job,
                           const std::vector<proto::RunnerEvent>& events, const ReportTo& report,
                           core::Timestamp now) {
   EventsStored stored;
-  Storing storing(database, job, stored, now);
+  Storing storing(database, job, report.runs, stored, now);
   for (const proto::RunnerEvent& event : events) {
     if (take_event(database, job.id, event.sequence) == storage::Change::refused) continue;
     std::visit(storing, event.body);

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "daemon/control/active.hpp"
+#include "daemon/control/reports.hpp"
 #include "proto/runner_events.hpp"
-#include "storage/outbox.hpp"
 
 #include <optional>
 #include <string>
@@ -17,11 +17,7 @@ struct EventsStored {
   bool started = false;    // the batch began the job
   std::optional<core::run::Conclusion> completed;
   core::run::Outputs outputs;  // with `completed`
-};
-
-struct ReportTo {
-  std::optional<storage::OutboxKind> channel;
-  std::string public_url;
+  std::vector<storage::Delivery> told;
 };
 
 EventsStored store_events(storage::Database& database, const ActiveJob& job,

@@ -3,6 +3,7 @@
 // by the reporter.
 #pragma once
 
+#include "daemon/control/run_events.hpp"
 #include "daemon/control/settings.hpp"
 #include "daemon/github/reporter.hpp"
 #include "storage/jobs.hpp"
@@ -20,6 +21,13 @@ class DbThread;
 // How results of this repository reach GitHub; none when nothing is configured for it.
 std::optional<storage::OutboxKind> report_channel(const Settings& settings,
                                                   const storage::Repository& repo);
+
+// Where news of a repository's runs and jobs go.
+struct ReportTo {
+  std::optional<storage::OutboxKind> channel;
+  std::string public_url;
+  RunTeller runs;
+};
 
 // Puts the job's newest state into the outbox. Call it in the closure that changes the job.
 void want_report(storage::Database& database, storage::OutboxKind kind, const storage::Run& run,

@@ -84,7 +84,10 @@ Supervisor::Supervisor(async::Runtime& runtime, Conductor& conductor, storage::L
       socket_(std::move(socket)),
       tasks_(tasks),
       tokens_(std::move(tokens)),
-      mirrors_(std::move(mirrors)) {}
+      mirrors_(std::move(mirrors)) {
+  for (const auto& entry : core::fs::directory_iterator(layout_.runners()))
+    found_.push_back(entry.path());
+}
 
 Supervisor::~Supervisor() {
   release_all();
@@ -127,9 +130,11 @@ void Supervisor::sweep() {
       used.insert(core::fs::read_symlink(entry.path()));
     }
   }
-  for (const auto& entry : core::fs::directory_iterator(layout_.runners())) {
-    if (!used.contains(entry.path()) && !is_locked(entry.path())) left.push_back(entry.path());
+  // Not those made since: their runners may not have come to lock them yet.
+  for (const core::fs::path& folder : found_) {
+    if (!used.contains(folder) && !is_locked(folder)) left.push_back(folder);
   }
+  found_.clear();
   auto remove = [](Supervisor& self, std::vector<core::fs::path> what) -> async::Task<> {
     co_await async::offload(self.runtime_.pool(), [&] {
       for (const core::fs::path& path : what)
@@ -324,10 +329,7 @@ void Supervisor::release_all() {
 async::Task<EventsStored> Supervisor::take(RunnerPointer runner,
                                            std::vector<proto::RunnerEvent> events) {
   const std::shared_ptr<ActiveJob> job = runner->job;
-  const auto settings = conductor_.settings();
-  ReportTo report;
-  report.channel = report_channel(*settings, job->run->repo);
-  report.public_url = settings->public_url();
+  const ReportTo report = conductor_.report_to(job->run->repo);
   const core::Timestamp now = conductor_.clock().now();
   // A runner knows that it was to stop; why is known here.
   for (proto::RunnerEvent& event : events) {
@@ -339,6 +341,7 @@ async::Task<EventsStored> Supervisor::take(RunnerPointer runner,
   }
   EventsStored stored = co_await conductor_.db().write(
       [&](Database& d) { return store_events(d, *job, events, report, now); });
+  conductor_.take(stored.told);
   conductor_.job_progressed(*job, stored.started ? Progress::started : Progress::going_on);
   if (stored.completed) {
     core::log::info("job completed",

@@ -21,6 +21,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace gantry::daemon::control {
 
@@ -98,7 +99,8 @@ class Supervisor final : public JobStarter {
   MirrorSource mirrors_;
   std::unordered_map<std::string, RunnerPointer> by_token_hash_;
   std::deque<Spare> spares_;
-  std::size_t last_offer_ = 0;  // of the job started last
+  std::vector<core::fs::path> found_;  // folders of runners that an earlier gantryd made
+  std::size_t last_offer_ = 0;         // of the job started last
   storage::Trust last_trust_ = storage::Trust::trusted;
   bool released_ = false;
 };
