@@ -170,12 +170,16 @@ CgroupStats Cgroup::stats() const noexcept {
     const fs::path& folder = folders_[0].path;
     stats.memory_peak_bytes = to_number(read_control(folder / "memory.peak"));
     stats.oom_kills = read_keyed(folder / "memory.events", "oom_kill");
+    stats.forks_refused = read_keyed(folder / "pids.events", "max");
     stats.cpu_usec = read_keyed(folder / "cpu.stat", "usage_usec");
     return stats;
   }
   if (const fs::path* memory = folder_of("memory")) {
     stats.memory_peak_bytes = to_number(read_control(*memory / "memory.max_usage_in_bytes"));
     stats.oom_kills = read_keyed(*memory / "memory.oom_control", "oom_kill");
+  }
+  if (const fs::path* pids = folder_of("pids")) {
+    stats.forks_refused = read_keyed(*pids / "pids.events", "max");
   }
   if (const fs::path* cpu = folder_of("cpuacct")) {
     stats.cpu_usec = to_number(read_control(*cpu / "cpuacct.usage")).value_or(0) / 1000;

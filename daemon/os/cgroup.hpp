@@ -26,6 +26,7 @@ struct CgroupLimits {
 struct CgroupStats {
   std::optional<std::uint64_t> memory_peak_bytes;  // v2 needs Linux 5.19
   std::uint64_t oom_kills = 0;
+  std::uint64_t forks_refused = 0;  // for the limit of processes
   std::uint64_t cpu_usec = 0;
 };
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace gantry::daemon::runner {
 namespace {
@@ -204,12 +205,8 @@ void Job::start_sandbox() {
   const fs::path agent = message_.paths.agent_binary;
   SandboxPlan plan =
       plan_sandbox(message_.sandbox, {settings_.folder, message_.paths.roots}, cgroups);
-  std::optional<ReadySandbox> ready = std::move(settings_.ready);
-  if (ready && fits(*ready, plan, agent)) {
-    processes_.use(std::move(ready->sandbox));
-  } else {
-    processes_.use(runner::start_sandbox(plan.spec, agent, cgroups));
-  }
+  processes_.use(
+      take_sandbox(std::exchange(settings_.ready, std::nullopt), plan.spec, agent, cgroups));
   sandbox_text_ = std::move(plan.text);
   shortcomings_ = std::move(plan.shortcomings);
 }

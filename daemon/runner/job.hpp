@@ -78,7 +78,7 @@ class Job {
   core::Result<bool> condition(const Step& step) const;
   bool goes_on(const Step& step) const;  // the conditions of it and what it is part of
   void set_limit(Step& step);
-  core::run::Conclusion conclude(Step& step, const ProcessEnd& end, std::uint64_t oom_kills_before);
+  core::run::Conclusion conclude(Step& step, const ProcessEnd& end, const SandboxUsage& before);
   core::run::Conclusion refuse(Step& step, std::string_view message);
   Evaluator evaluator(const Step& step) const;
   void note_step(const Step& step, core::run::Conclusion outcome, core::run::Conclusion conclusion);

@@ -57,6 +57,23 @@ void describe_limits(const proto::JobSandbox& wanted, const os::CgroupTree& cgro
   if (wanted.disk_bytes != 0) plan.text += ", disk " + mebibytes(wanted.disk_bytes);
 }
 
+std::unique_ptr<Sandbox> start_sandbox(const core::run::SandboxSpec& spec, const fs::path& agent,
+                                       const os::CgroupTree& cgroups) {
+  BubblewrapConfig config;
+  config.agent = agent;
+  config.cgroups = &cgroups;
+  config.name = "runner-" + std::to_string(::getpid());
+  return start_bubblewrap(spec, config);
+}
+
+bool fits(const ReadySandbox& ready, const core::run::SandboxSpec& spec, const fs::path& agent) {
+  if (ready.spec != spec || ready.agent != agent) return false;
+  while (const auto event = ready.sandbox->next_event()) {
+    if (std::holds_alternative<SandboxEnded>(*event)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 SandboxPlan plan_sandbox(const proto::JobSandbox& wanted, const SandboxPaths& paths,
@@ -90,15 +107,6 @@ SandboxPlan plan_sandbox(const proto::JobSandbox& wanted, const SandboxPaths& pa
   return plan;
 }
 
-std::unique_ptr<Sandbox> start_sandbox(const core::run::SandboxSpec& spec, const fs::path& agent,
-                                       const os::CgroupTree& cgroups) {
-  BubblewrapConfig config;
-  config.agent = agent;
-  config.cgroups = &cgroups;
-  config.name = "runner-" + std::to_string(::getpid());
-  return start_bubblewrap(spec, config);
-}
-
 ReadySandbox make_ready(const proto::RunnerPrepare& prepare) {
   const os::CgroupTree cgroups = os::CgroupTree::discover();
   ReadySandbox ready;
@@ -109,12 +117,12 @@ ReadySandbox make_ready(const proto::RunnerPrepare& prepare) {
   return ready;
 }
 
-bool fits(const ReadySandbox& ready, const SandboxPlan& plan, const fs::path& agent) {
-  if (ready.spec != plan.spec || ready.agent != agent) return false;
-  while (const auto event = ready.sandbox->next_event()) {
-    if (std::holds_alternative<SandboxEnded>(*event)) return false;
-  }
-  return true;
+std::unique_ptr<Sandbox> take_sandbox(std::optional<ReadySandbox> ready,
+                                      const core::run::SandboxSpec& spec, const fs::path& agent,
+                                      const os::CgroupTree& cgroups) {
+  if (ready && fits(*ready, spec, agent)) return std::move(ready->sandbox);
+  ready.reset();  // first: its control group, which it removes, has the name of the new one's
+  return start_sandbox(spec, agent, cgroups);
 }
 
 }  // namespace gantry::daemon::runner

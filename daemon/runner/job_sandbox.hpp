@@ -9,6 +9,7 @@
 #include "proto/runner_protocol.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,6 @@ struct SandboxPaths {
 SandboxPlan plan_sandbox(const proto::JobSandbox& wanted, const SandboxPaths& paths,
                          const os::CgroupTree& cgroups);
 
-std::unique_ptr<Sandbox> start_sandbox(const core::run::SandboxSpec& spec, const fs::path& agent,
-                                       const os::CgroupTree& cgroups);
-
 // Waits for its job. Nothing but the agent runs in it.
 struct ReadySandbox {
   fs::path agent;
@@ -38,7 +36,9 @@ struct ReadySandbox {
 };
 ReadySandbox make_ready(const proto::RunnerPrepare& prepare);
 
-// Whether it is exactly what `plan` asks for, and lives.
-bool fits(const ReadySandbox& ready, const SandboxPlan& plan, const fs::path& agent);
+// The ready one where it is exactly what `spec` asks for and lives, otherwise a new one.
+std::unique_ptr<Sandbox> take_sandbox(std::optional<ReadySandbox> ready,
+                                      const core::run::SandboxSpec& spec, const fs::path& agent,
+                                      const os::CgroupTree& cgroups);
 
 }  // namespace gantry::daemon::runner

@@ -26,6 +26,27 @@ std::string indented(std::string_view text) {
   return "  " + core::replace_all(text, "\n", "\n  ");
 }
 
+// Which limits were met since `before`, as further sentences of an error.
+std::string limits_met(const SandboxUsage& before, const SandboxUsage& now,
+                       const proto::JobSandbox& limits) {
+  std::string text;
+  if (now.oom_kills > before.oom_kills && limits.memory_bytes != 0) {
+    text += " The job ran out of memory: its limit is " +
+            std::to_string(limits.memory_bytes >> 20) +
+            " MiB; let it use less, or raise 'limits.memory' in Gantry's config.";
+  } else if (now.oom_kills > before.oom_kills) {
+    text +=
+        " The machine ran out of memory; set 'limits.memory' or a lower 'limits.jobs' in "
+        "Gantry's config.";
+  }
+  if (now.forks_refused > before.forks_refused) {
+    text += " The job's limit of " + std::to_string(limits.pids) +
+            " processes and threads was reached; let it start fewer, or raise 'limits.pids' in "
+            "Gantry's config.";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string Job::default_of(std::string_view key) const {
@@ -112,7 +133,7 @@ async::Task<Conclusion> Job::run_process(Step& step, StepRequest request) {
     return goes_on(step) ? StopReason::none : StopReason::cancelled;
   };
   Background& background = *step.background;
-  const std::uint64_t oom_kills = processes_.sandbox().usage().oom_kills;
+  const SandboxUsage before = processes_.sandbox().usage();
   request.stdout_fd = background.pump.write_fd();
   tasks_.spawn("output of a step", background.pump.run());
   const ProcessEnd end = co_await processes_.run(request, judge, step.deadline);
@@ -123,10 +144,10 @@ async::Task<Conclusion> Job::run_process(Step& step, StepRequest request) {
     co_await async::sleep_for(std::chrono::milliseconds(2));
     background.pump.drain();
   }
-  co_return conclude(step, end, oom_kills);
+  co_return conclude(step, end, before);
 }
 
-Conclusion Job::conclude(Step& step, const ProcessEnd& end, std::uint64_t oom_kills_before) {
+Conclusion Job::conclude(Step& step, const ProcessEnd& end, const SandboxUsage& before) {
   if (end.stopped == StopReason::timed_out) {
     const Step& whole = step.outermost();
     return refuse(step, "The action '" + whole.name + "' has timed out after " +
@@ -139,8 +160,11 @@ Conclusion Job::conclude(Step& step, const ProcessEnd& end, std::uint64_t oom_ki
     return Conclusion::cancelled;  // the log said so when it was asked
   }
   if (!end.status) {
-    if (end.sandbox_ended) fail_job(end.problem);
-    return refuse(step, end.problem);
+    if (!end.sandbox_ended) return refuse(step, end.problem);
+    const std::string problem =
+        end.problem + limits_met({}, processes_.sandbox().usage(), message_.sandbox);
+    fail_job(problem);
+    return refuse(step, problem);
   }
   if (end.status->success()) return Conclusion::success;
   std::string message;
@@ -153,10 +177,7 @@ Conclusion Job::conclude(Step& step, const ProcessEnd& end, std::uint64_t oom_ki
   } else {
     message = "Process was killed by " + os::to_string(*end.status) + ".";
   }
-  if (processes_.sandbox().usage().oom_kills > oom_kills_before) {
-    message += " The job ran out of memory: its limit is " +
-               std::to_string(message_.sandbox.memory_bytes >> 20) + " MiB.";
-  }
+  message += limits_met(before, processes_.sandbox().usage(), message_.sandbox);
   return message.empty() ? Conclusion::failure : refuse(step, message);
 }
 

@@ -34,6 +34,7 @@ class SandboxFixture {
   std::filesystem::path tmp() const { return job_.path() / "tmp"; }
 
   void start();
+  void use(std::unique_ptr<runner::Sandbox> sandbox) { sandbox_ = std::move(sandbox); }
   runner::Sandbox& sandbox() { return *sandbox_; }
   void close();
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Limits by control groups; started by root the tests have groups of their own, see main.cpp.
 #include "daemon/os/cgroup.hpp"
+#include "daemon/runner/job_sandbox.hpp"
 #include "tests/sandbox/fixture.hpp"
 
 #include <doctest/doctest.h>
@@ -37,6 +38,7 @@ TEST_CASE("limits: a fork bomb stops at the process limit and is gone with the s
       fixture.begin({"bash", "-c", "echo ready; bomb() { bomb | bomb & }; bomb; wait; sleep 300"});
   // bash says so on standard error, which is the same pipe here.
   fixture.wait_for_output("fork: ");
+  CHECK(fixture.sandbox().usage().forks_refused >= 1);
   fixture.sandbox().kill_all();
   CHECK(fixture.finish(step).status.has_value());
   fixture.wait_until_alone();
@@ -95,6 +97,21 @@ TEST_CASE("limits: a group is removed with its sandbox and a left one of the nam
   CHECK(again.is_empty());
   CHECK(again.destroy());
   CHECK_THROWS_WITH(tree.create("../x", {}), "creating control group '../x': not a plain name");
+}
+
+TEST_CASE("limits: a sandbox made ahead that does not fit makes room for the job's own") {
+  const auto tree = delegated_tree();
+  if (skip_without(tree, "pids")) return;
+  SandboxFixture fixture;
+  proto::RunnerPrepare prepare;
+  prepare.folder = fixture.home().parent_path();
+  prepare.agent_binary = fixture.config.agent;
+  prepare.sandbox.pids = 100;
+  runner::ReadySandbox ready = runner::make_ready(prepare);
+  core::run::SandboxSpec spec = ready.spec;
+  spec.limits.pids = 64;
+  fixture.use(runner::take_sandbox(std::move(ready), spec, fixture.config.agent, tree));
+  CHECK(fixture.shell("echo mine").output == "mine\n");
 }
 
 TEST_CASE("limits: kill_all of a group ends every member") {

@@ -188,7 +188,9 @@ void Bubblewrap::launch(const core::run::SandboxSpec& spec) {
     possible.nested = core::run::NestedNamespaces::allowed;  // the filter still refuses them
   }
   std::vector<std::string> command = {"/proc/self/fd/" + std::to_string(kAgentTarget)};
-  if (spec.limits.pids != 0) {
+  // A control group counts what it refuses, so it comes first.
+  const bool is_counted = cgroup_ && config_.cgroups->has("pids");
+  if (spec.limits.pids != 0 && !is_counted) {
     command.insert(command.end(), {"--processes", std::to_string(spec.limits.pids)});
   }
   options.argv = core::or_throw(bwrap_arguments(possible, fds, command), kDoing);
@@ -401,7 +403,6 @@ void Bubblewrap::handle_end() {
   } else {
     ended.message = "the sandbox ended by itself: its agent is gone (" + to_string(status) + ")" +
                     (said.empty() ? "" : ": " + said);
-    if (cgroup_.stats().oom_kills > 0) ended.message += "; the job ran out of memory";
   }
   phase_ = Phase::ended;
   steps_.clear();
@@ -456,6 +457,7 @@ SandboxUsage Bubblewrap::usage() const {
   const os::CgroupStats stats = cgroup_.stats();
   usage.memory_peak_bytes = stats.memory_peak_bytes;
   usage.oom_kills = stats.oom_kills;
+  usage.forks_refused = stats.forks_refused;
   usage.cpu = std::max(usage.cpu, std::chrono::microseconds(stats.cpu_usec));
   return usage;
 }

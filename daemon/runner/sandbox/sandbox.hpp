@@ -60,6 +60,7 @@ using SandboxEvent =
 struct SandboxUsage {
   std::optional<std::uint64_t> memory_peak_bytes;
   std::uint64_t oom_kills = 0;
+  std::uint64_t forks_refused = 0;  // for the limit of processes
   std::chrono::microseconds cpu{};
 };
 
