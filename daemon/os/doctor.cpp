@@ -113,9 +113,13 @@ std::vector<std::string> trial_sandbox(const std::string& bwrap) {
 Check check_sandbox(const std::string& bwrap) {
   const Attempt trial = attempt(trial_sandbox(bwrap));
   if (trial.worked) return {"sandbox", State::ok, "a trial one has run", ""};
-  return {"sandbox", State::missing, trial.said,
-          "see the checks before this one; in a container it needs '--security-opt "
-          "seccomp=unconfined --security-opt apparmor=unconfined'"};
+  std::string remedy = hidden_proc_remedy(trial.said);
+  if (remedy.empty()) {
+    remedy =
+        "see the checks before this one; in a container it needs '--security-opt "
+        "seccomp=unconfined --security-opt apparmor=unconfined'";
+  }
+  return {"sandbox", State::missing, trial.said, std::move(remedy)};
 }
 
 Check check_nested(const std::string& bwrap) {
@@ -291,6 +295,12 @@ std::vector<Check> examine_machine(const DoctorConfig& config) {
 bool can_disable_nested_namespaces() {
   struct statvfs info {};
   return ::statvfs("/proc/sys/user", &info) == 0 && (info.f_flag & ST_RDONLY) == 0;
+}
+
+std::string hidden_proc_remedy(std::string_view complaint) {
+  if (complaint.find("mount proc") == std::string_view::npos) return "";
+  return "show gantryd the whole of /proc: its systemd unit must have neither ProtectKernelLogs "
+         "nor ProtectKernelTunables; a container needs '--security-opt systempaths=unconfined'";
 }
 
 Obstacle internet_obstacle(const std::string& slirp4netns) {

@@ -36,6 +36,9 @@ std::vector<Check> examine_machine(const DoctorConfig& config);
 // The system call filter refuses them in any case.
 bool can_disable_nested_namespaces();
 
+// Where bubblewrap's complaint means that parts of /proc are hidden: what to do. Otherwise empty.
+std::string hidden_proc_remedy(std::string_view complaint);
+
 struct Obstacle {
   std::string reason;  // empty: none
   std::string remedy;

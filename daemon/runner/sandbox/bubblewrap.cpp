@@ -117,11 +117,13 @@ std::string hint_for(agent::SetupPhase phase, int error_number) {
 }
 
 std::string hint_for(std::string_view complaint) {
-  if (complaint.find("uid map") != std::string_view::npos ||
-      complaint.find("namespace") != std::string_view::npos) {
+  // AppArmor grants the namespace and refuses what is done in it.
+  for (const char* word : {"uid map", "namespace", "RTM_NEWADDR"}) {
+    if (complaint.find(word) == std::string_view::npos) continue;
     return "; unprivileged user namespaces seem to be off, 'gantry doctor' says how to allow them";
   }
-  return {};
+  const std::string remedy = os::hidden_proc_remedy(complaint);
+  return remedy.empty() ? "" : "; " + remedy;
 }
 
 }  // namespace

@@ -41,6 +41,13 @@ TEST_CASE("doctor: a configured node that is none is told with the key to change
   }
 }
 
+TEST_CASE("doctor: bubblewrap's words about a hidden part of /proc get their remedy") {
+  const std::string remedy =
+      hidden_proc_remedy("bwrap: Can't mount proc on /newroot/proc: Operation not permitted");
+  CHECK(remedy.find("neither ProtectKernelLogs nor ProtectKernelTunables") != std::string::npos);
+  CHECK(hidden_proc_remedy("bwrap: setting up uid map: Permission denied").empty());
+}
+
 TEST_CASE("doctor: a program that is not bubblewrap is not taken for it") {
   for (const Check& check : examine_machine({.state_folder = "/", .bwrap = "true"})) {
     if (check.name == "bubblewrap") CHECK(check.state == Check::State::missing);
