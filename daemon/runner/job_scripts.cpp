@@ -159,14 +159,18 @@ Conclusion Job::conclude(Step& step, const ProcessEnd& end, const SandboxUsage& 
   if (end.stopped == StopReason::cancelled || gave_up_) {
     return Conclusion::cancelled;  // the log said so when it was asked
   }
+  // A sandbox that ended may have met its limit between the steps.
+  const std::string met = limits_met(end.sandbox_ended ? SandboxUsage() : before,
+                                     processes_.sandbox().usage(), message_.sandbox);
   if (!end.status) {
-    if (!end.sandbox_ended) return refuse(step, end.problem);
-    const std::string problem =
-        end.problem + limits_met({}, processes_.sandbox().usage(), message_.sandbox);
-    fail_job(problem);
+    const std::string problem = met.empty() ? end.problem : end.problem + '.' + met;
+    if (end.sandbox_ended) fail_job(problem);
     return refuse(step, problem);
   }
-  if (end.status->success()) return Conclusion::success;
+  if (end.status->success()) {
+    if (!met.empty()) log_.say("##[warning]" + std::string(core::trim(met)));
+    return Conclusion::success;
+  }
   std::string message;
   // What made a JavaScript action fail it has said itself, as a rule.
   const bool is_silent = step.use != nullptr && step.commands->has_said_error();
@@ -177,7 +181,7 @@ Conclusion Job::conclude(Step& step, const ProcessEnd& end, const SandboxUsage& 
   } else {
     message = "Process was killed by " + os::to_string(*end.status) + ".";
   }
-  message += limits_met(before, processes_.sandbox().usage(), message_.sandbox);
+  message += met;
   return message.empty() ? Conclusion::failure : refuse(step, message);
 }
 
