@@ -248,6 +248,18 @@ RestRequest collaborator_permission(std::string_view repository_path, std::strin
   return get(std::string(repository_path) + "/collaborators/" + encode(user) + "/permission");
 }
 
+RestRequest own_app() {
+  return get("/app");
+}
+
+core::Result<std::string> parse_app_slug(std::string_view text) {
+  const json body = json::parse(text, nullptr, false);
+  if (!body.is_object() || !body.contains("slug") || !body["slug"].is_string()) {
+    return core::fail(core::Errc::invalid, "reading the App from GitHub: 'slug' is missing");
+  }
+  return body["slug"].get<std::string>();
+}
+
 RestRequest create_installation_token(const TokenScope& scope) {
   json body = json::object();
   if (!scope.repositories.empty()) body["repositories"] = scope.repositories;

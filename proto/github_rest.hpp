@@ -63,6 +63,8 @@ RestRequest list_check_runs(std::string_view repository_path, std::string_view s
                             std::string_view name, int page);
 RestRequest create_status(std::string_view repository_path, std::string_view sha, std::string body);
 RestRequest repository_installation(std::string_view repository_path);
+RestRequest own_app();  // answered to the App itself
+core::Result<std::string> parse_app_slug(std::string_view json);
 RestRequest get_pull_request(std::string_view repository_path, std::int64_t number);
 RestRequest collaborator_permission(std::string_view repository_path, std::string_view user);
 

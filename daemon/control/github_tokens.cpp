@@ -2,6 +2,7 @@
 #include "daemon/control/github_tokens.hpp"
 
 #include "core/base/log.hpp"
+#include "core/base/text.hpp"
 
 namespace gantry::daemon::control {
 namespace {
@@ -11,6 +12,25 @@ void warn(const storage::Repository& repo, const std::string& why) {
 }
 
 }  // namespace
+
+async::Task<bool> GithubTokens::is_job(std::string login) {
+  if (client_ == nullptr || !client_->has_app() || !login.ends_with("[bot]")) co_return false;
+  if (bot_.empty()) {
+    auto reply = co_await client_->app_slug();
+    using proto::RestOutcome;
+    const RestOutcome outcome = reply.verdict.outcome;
+    const bool may_pass = outcome == RestOutcome::wait || outcome == RestOutcome::trouble ||
+                          outcome == RestOutcome::unreachable;
+    // An App that is refused has no tokens to give jobs either.
+    if (outcome != RestOutcome::ok && !may_pass) co_return false;
+    if (may_pass) {
+      throw core::Exception(core::Errc::unavailable,
+                            "asking GitHub for the App's name: " + reply.verdict.message);
+    }
+    bot_ = reply.value + "[bot]";
+  }
+  co_return core::equals_ignoring_case(login, bot_);
+}
 
 bool GithubTokens::has_app(const storage::Repository& repo) const {
   return client_ != nullptr && client_->has_app() && repo.installation_id.has_value();

@@ -22,12 +22,16 @@ class GithubTokens {
   // A personal token's rights are not ours to narrow: no job ever sees it.
   async::Task<std::string> job_token(storage::Repository repo,
                                      core::workflow::Permissions permissions);
+  // Whether `login` is who acts with a job's token: the App's bot. Throws Errc::unavailable while
+  // GitHub does not say who that is.
+  async::Task<bool> is_job(std::string login);
 
  private:
   bool has_app(const storage::Repository& repo) const;
 
   SettingsHolder& settings_;
   github::GithubClient* client_;  // null without credentials
+  std::string bot_;               // the App's login, once asked for
 };
 
 }  // namespace gantry::daemon::control

@@ -55,6 +55,13 @@ void note(const std::vector<core::run::PlannedWorkflow>& from,
   }
 }
 
+// GitHub's rule: what a job does with its token starts no run, or it might go on for ever. A run of
+// a workflow is nobody's doing.
+bool starts_whoever_made_it(const Event& event) {
+  return event.name == "workflow_dispatch" || event.name == "repository_dispatch" ||
+         event.name == "workflow_run" || event.name == "schedule";
+}
+
 // Of a dispatch at GitHub, which has checked them; what does not fit any more breaks the run.
 void take_inputs(const Event& event, NewRun& run) {
   const auto* trigger = run.workflow->find_trigger("workflow_dispatch");
@@ -287,6 +294,12 @@ async::Task<> Intake::process_event(const Item& item, Event event) {
       co_await keep_repository(event.repository, event.installation_id);
   if (event.deleted) {
     co_await finish(item.id, DeliveryState::ignored, "the ref was deleted");
+    co_return;
+  }
+  if (!starts_whoever_made_it(event) && co_await tokens_.is_job(event.sender.login)) {
+    co_await finish(item.id, DeliveryState::ignored,
+                    "made with a job's token: only workflow_dispatch and repository_dispatch start "
+                    "workflows then");
     co_return;
   }
   const std::string token = co_await tokens_.clone_token(repo);

@@ -179,15 +179,14 @@ Task<Reply<std::int64_t>> GithubClient::create_status(const Target& target, std:
   co_return typed(std::move(raw), &proto::parse_id);
 }
 
-Task<Reply<std::int64_t>> GithubClient::installation_of(std::string repository) {
+Task<Reply<std::string>> GithubClient::send_as_app(proto::RestRequest request) {
   Reply<std::string> raw;
   if (!auth_) {
     raw.verdict.outcome = RestOutcome::unauthorized;
     raw.verdict.message =
         "no GitHub App is configured; set github.app_id and github.private_key_file";
-    co_return typed(std::move(raw), &proto::parse_id);
+    co_return raw;
   }
-  auto request = proto::repository_installation(path_of(repository));
   try {
     const proto::RestAnswer answer = co_await auth_->send_as_app(std::move(request));
     raw.verdict = proto::judge(answer, clock_.now());
@@ -195,7 +194,17 @@ Task<Reply<std::int64_t>> GithubClient::installation_of(std::string repository) 
   } catch (const http::TransportError& error) {
     raw.verdict = unreachable(error);
   }
+  co_return raw;
+}
+
+Task<Reply<std::int64_t>> GithubClient::installation_of(std::string repository) {
+  auto raw = co_await send_as_app(proto::repository_installation(path_of(repository)));
   co_return typed(std::move(raw), &proto::parse_id);
+}
+
+Task<Reply<std::string>> GithubClient::app_slug() {
+  auto raw = co_await send_as_app(proto::own_app());
+  co_return typed(std::move(raw), &proto::parse_app_slug);
 }
 
 Task<Reply<std::string>> GithubClient::checkout_token(const Target& target) {

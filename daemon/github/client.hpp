@@ -50,6 +50,7 @@ class GithubClient {
                                                     std::string name, std::string external_id);
   Task<Reply<std::int64_t>> create_status(const Target& target, std::string sha, std::string body);
   Task<Reply<std::int64_t>> installation_of(std::string repository);
+  Task<Reply<std::string>> app_slug();  // what it does is done by "<slug>[bot]"
 
   // For checkout: contents: read on this one repository.
   Task<Reply<std::string>> checkout_token(const Target& target);
@@ -62,6 +63,7 @@ class GithubClient {
                                 std::map<std::string, std::string> permissions);
 
  private:
+  Task<Reply<std::string>> send_as_app(proto::RestRequest request);
   Task<Reply<std::string>> send_with_token(const proto::TokenScope& scope,
                                            const proto::RestRequest& request);
 

@@ -200,5 +200,28 @@ class Story(gantry_test.Case):
                 self.assert_told_once(run)
 
 
+class TokensOfJobs(gantry_test.Case):
+    """Deliveries that the App's own bot caused."""
+    with_github = True
+
+    def test_what_a_job_s_token_does_starts_only_dispatches(self):
+        self.repo.workflow("on: {push: , repository_dispatch: }\njobs:\n  a:\n"
+                           "    runs-on: ubuntu-latest\n    steps: [run: 'true']\n")
+        own, other = ({"login": login, "id": 5, "type": "Bot"}
+                      for login in ("gantry-test[bot]", "dependabot[bot]"))
+        self.github.fail("GET /app$", "status", status=503)
+        _, guid = self.gantry.deliver("push", dict(self.repo.push_event(), sender=own))
+        view = self.gantry.delivery(guid)  # once GitHub has said who the App is
+        self.assertEqual((view["state"], view["runs"]), ("ignored", []))
+        self.assertIn("made with a job's token", view["reason"])
+        sha = self.repo.commit({"x": "1"})
+        runs = self.gantry.started("push", dict(self.repo.push_event(after=sha), sender=other))
+        runs += self.gantry.started("repository_dispatch", {
+            "action": "go", "branch": "main", "client_payload": {}, "repository": self.repo.view(),
+            "sender": own, "installation": {"id": 7}})
+        self.assertEqual([self.gantry.finished(run)["actor"] for run in runs],
+                         ["dependabot[bot]", "gantry-test[bot]"])
+
+
 if __name__ == "__main__":
     gantry_test.main()

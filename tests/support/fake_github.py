@@ -343,6 +343,11 @@ REPO = "/repos/{owner}/{repo}"
 # template -> (permission, "app" for JWT calls; function(state, path values, body or query))
 CALLS = {
     ("POST", "/app/installations/{installation_id}/access_tokens"): ("app", mint),
+    ("GET", "/app"): ("app", lambda s, v, q: (200, {
+        "id": 1, "slug": "gantry-test", "client_id": s.options.issuer, "node_id": "A_1",
+        "name": "Gantry Test", "owner": {}, "description": None, "permissions": dict(s.permissions),
+        "external_url": "https://example.com", "html_url": "https://github.com/apps/gantry-test",
+        "created_at": s.iso(s.now()), "updated_at": s.iso(s.now()), "events": []})),
     ("GET", REPO + "/installation"): ("app", lambda s, v, q: (200, {"id": s.options.installation})),
     ("POST", REPO + "/check-runs"): ("checks=write", create_check_run),
     ("PATCH", REPO + "/check-runs/{check_run_id}"): ("checks=write", update_check_run),
