@@ -337,12 +337,13 @@ async::Task<Response> Api::dispatch(Request& request) {
   }
   Intake::Dispatch wanted;
   const core::Timestamp now = conductor_.clock().now();
+  const std::string clone_url = settings_.get()->clone_url_of(name);
   wanted.repo = co_await conductor_.db().write([&](Database& d) {
     auto found = storage::find_repository(d, name);
     if (found) return *found;
     storage::Repository row;
     row.full_name = name;
-    row.clone_url = settings_.get()->clone_url_of(name);
+    row.clone_url = clone_url;
     return *storage::find_repository(d, put_repository(d, row, now));
   });
   std::string path(request.param("workflow"));

@@ -263,14 +263,20 @@ async::Task<> Conductor::plan(RunPointer run, Effects effects) {
   const ReportTo report = report_to(run->repo);
   std::vector<core::JobId> ids(effects.size());
   std::vector<storage::Delivery> told;
+  // Read here: this thread may change both while the database's stores the rows.
+  const std::string cancel_reason = run->cancel_reason;
+  std::vector<bool> waits(effects.size());
+  for (std::size_t i = 0; i < effects.size(); ++i) {
+    const auto* leg = std::get_if<CreateLeg>(&effects[i]);
+    waits[i] = leg != nullptr && gate_of(*run, leg->environment, now).gate != core::run::Gate::open;
+  }
   auto store = [&](Database& d) {
     told.clear();  // the disk may have refused the time before
     for (std::size_t i = 0; i < effects.size(); ++i) {
       storage::Job row;
       if (const auto* leg = std::get_if<CreateLeg>(&effects[i])) {
         row = row_of(*leg, run->row, now);
-        const auto gate = gate_of(*run, leg->environment, now);
-        if (gate.gate != core::run::Gate::open) row.status = JobStatus::waiting;
+        if (waits[i]) row.status = JobStatus::waiting;
       } else if (const auto* skip = std::get_if<SkipJob>(&effects[i])) {
         row = row_of(*skip, run->row, now);
       } else if (const auto* failed = std::get_if<FailJob>(&effects[i])) {
@@ -279,7 +285,7 @@ async::Task<> Conductor::plan(RunPointer run, Effects effects) {
         storage::RunChange change;
         change.status = RunStatus::completed;
         change.conclusion = complete->conclusion;
-        if (!run->cancel_reason.empty()) change.details = run->cancel_reason;
+        if (!cancel_reason.empty()) change.details = cancel_reason;
         if (change_run(d, run->row.id, change, now) == storage::Change::applied) {
           report.runs.tell(d, run->row.id, RunPhase::completed, run->machine->contexts().github,
                            now, told);

@@ -211,13 +211,29 @@ async::Task<> Intake::attempt(Lane& lane, Held next) {
   core::log::error("delivery cannot be processed", {{"delivery", item.id.value},
                                                     {"why", failed->message},
                                                     {"next", again ? "retry" : "given up"}});
-  if (!again) {
-    co_await finish(item.id, DeliveryState::failed, failed->message);
-    co_return;
+  const core::DeliveryId id = item.id;
+  if (again) hold(lane, std::move(next));
+  // A disk that refuses this too must not stop the lane: what is given up is then taken up again
+  // by the next start.
+  std::string untold;
+  try {
+    if (again) {
+      std::string reason = "waiting to be tried again: " + failed->message;
+      co_await conductor_.db().write([&](Database& d) { storage::note_delivery(d, id, reason); });
+    } else {
+      co_await finish(id, DeliveryState::failed, failed->message);
+    }
+  } catch (const Exception& error) {
+    untold = error.what();
   }
-  std::string reason = "waiting to be tried again: " + failed->message;
-  co_await conductor_.db().write([&](Database& d) { storage::note_delivery(d, item.id, reason); });
-  next.due = now + next.pause;
+  if (!untold.empty()) {
+    core::log::error("delivery's state cannot be stored",
+                     {{"delivery", id.value}, {"why", untold}});
+  }
+}
+
+void Intake::hold(Lane& lane, Held next) {
+  next.due = std::chrono::steady_clock::now() + next.pause;
   next.pause = std::min<std::chrono::steady_clock::duration>(next.pause * 2, kLongestRetry);
   const auto after = std::find_if(lane.held.begin(), lane.held.end(), [&](const Held& held) {
     return held.item.id.value > next.item.id.value;

@@ -67,6 +67,7 @@ class Intake {
   void place(Item item);
   async::Task<> work(std::string name, Lane& lane);
   async::Task<> attempt(Lane& lane, Held next);
+  static void hold(Lane& lane, Held next);
   async::Task<std::optional<Held>> next_of(Lane& lane);
   async::Task<> process(const Item& item);
   async::Task<> process_event(const Item& item, core::workflow::Event event);

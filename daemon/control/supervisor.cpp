@@ -248,7 +248,7 @@ async::Task<> Supervisor::ended(RunnerPointer runner, std::string how) {
       core::log::error("runner's events cannot be read",
                        {{"job", job->id.value}, {"why", events.error().message}});
     } else {
-      co_await take(runner, std::move(*events));
+      co_await take_rest(runner, std::move(*events));
     }
   }
   by_token_hash_.erase(runner->hash);
@@ -270,6 +270,23 @@ async::Task<> Supervisor::ended(RunnerPointer runner, std::string how) {
         job, job->cancel_reason.empty() ? Conclusion::failure : Conclusion::cancelled, reason);
   }
   co_await tidy(job->id);
+}
+
+// Nobody sends them again: a full disk delays them. What can never be stored is a lost runner's.
+async::Task<> Supervisor::take_rest(RunnerPointer runner, std::vector<proto::RunnerEvent> events) {
+  for (;;) {
+    std::optional<core::Error> failed;
+    try {
+      co_await take(runner, events);
+      co_return;
+    } catch (const core::Exception& error) {
+      failed = error.error();
+    }
+    core::log::error("runner's events cannot be stored",
+                     {{"job", runner->job->id.value}, {"why", failed->message}});
+    if (failed->code != core::Errc::io) co_return;
+    co_await async::sleep_for(std::chrono::seconds(1));
+  }
 }
 
 async::Task<> Supervisor::tidy(core::JobId job) {

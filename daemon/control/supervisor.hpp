@@ -67,6 +67,7 @@ class Supervisor final : public JobStarter {
 
   async::Task<> run(RunnerPointer runner);
   async::Task<> ended(RunnerPointer runner, std::string how);
+  async::Task<> take_rest(RunnerPointer runner, std::vector<proto::RunnerEvent> events);
   async::Task<> tidy(core::JobId job);
   struct Spare {
     core::fs::path folder;

@@ -120,19 +120,24 @@ struct Client::Process {
   Clock::time_point last_used = Clock::now();
 };
 
-// The process of a running call, for interrupt().
+// The process of a running call, for interrupt(). It is not waited for while this lives.
 class Client::Asked {
  public:
-  Asked(Client& client, Process& process) : client_(client) { set(&process); }
-  ~Asked() { set(nullptr); }
+  Asked(Client& client, Process& process) : client_(client) {
+    const std::lock_guard lock(client_.asked_mutex_);
+    if (client_.is_interrupted_) {
+      throw Exception(Errc::unavailable, asking(client_.options_.mirror) + ": it was interrupted");
+    }
+    client_.asked_ = &process;
+  }
+  ~Asked() {
+    const std::lock_guard lock(client_.asked_mutex_);
+    client_.asked_ = nullptr;
+  }
   Asked(const Asked&) = delete;
   Asked& operator=(const Asked&) = delete;
 
  private:
-  void set(Process* process) {
-    const std::lock_guard lock(client_.asked_mutex_);
-    client_.asked_ = process;
-  }
   Client& client_;
 };
 
@@ -158,6 +163,7 @@ void Client::close_if_idle(std::chrono::milliseconds idle) {
 
 void Client::interrupt() {
   const std::lock_guard lock(asked_mutex_);
+  is_interrupted_ = true;
   if (asked_ != nullptr) asked_->child.kill(SIGKILL);
 }
 
@@ -202,6 +208,7 @@ Answer Client::exchange(const Request& request, std::chrono::milliseconds deadli
   std::string line;
   Outcome outcome = send_line(process->socket.get(), encode(request), end);
   if (outcome == Outcome::done) outcome = receive_line(process->socket.get(), line, end);
+  asked.reset();
   if (outcome == Outcome::ended) {
     throw ended_error(options_.mirror, process->child, process->errors.get());
   }
@@ -210,7 +217,6 @@ Answer Client::exchange(const Request& request, std::chrono::milliseconds deadli
     throw Exception(Errc::timed_out, asking(options_.mirror) + ": no answer within " +
                                          std::to_string(seconds) + " seconds; it was ended");
   }
-  asked.reset();
   line.pop_back();
   process->last_used = Clock::now();
   process_ = std::move(process);

@@ -56,7 +56,8 @@ class Client {
   // Lets the process go when it has answered nothing for `idle`. Never waits for a running call.
   void close_if_idle(std::chrono::milliseconds idle);
   bool is_running();
-  // Ends the process under a running call, which throws Errc::unavailable.
+  // For the end: a running call, whose process is killed, and all later ones throw
+  // Errc::unavailable.
   void interrupt();
 
   // What is executed: bubblewrap's argv, or the program's own with Confinement::none.
@@ -73,7 +74,8 @@ class Client {
   std::mutex mutex_;
   std::unique_ptr<Process> process_;
   std::mutex asked_mutex_;
-  Process* asked_ = nullptr;  // of the running call; guarded by asked_mutex_
+  Process* asked_ = nullptr;     // of the running call; guarded by asked_mutex_
+  bool is_interrupted_ = false;  // the same
 };
 
 // The folder of a local source ('/x', 'file:///x'); empty for a remote one.

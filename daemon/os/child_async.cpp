@@ -51,8 +51,9 @@ boost::asio::awaitable<ExitStatus> async_wait(Child& child) {
   const boost::asio::any_io_executor executor = co_await boost::asio::this_coro::executor;
   core::UniqueFd pidfd(::fcntl(child.pidfd(), F_DUPFD_CLOEXEC, 3));
   if (!pidfd) core::throw_errno("waiting for process '" + std::to_string(child.pid()) + "'");
+  const pid_t pid = child.pid();  // it may be released meanwhile
   co_await wait_exited(pidfd.get());
-  BorrowedProcess borrowed(executor, child.pid(), pidfd.release());
+  BorrowedProcess borrowed(executor, pid, pidfd.release());
   borrowed.get().wait();
   // The result of wait cannot tell `exit 9` from SIGKILL; the native code can.
   child.set_status(from_wait_status(borrowed.get().native_exit_code()));

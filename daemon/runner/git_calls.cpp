@@ -4,6 +4,13 @@
 #include "core/base/error.hpp"
 
 namespace gantry::daemon::runner {
+namespace {
+
+core::Exception stopped() {
+  return core::Exception(core::Errc::cancelled, "checking out: the job was cancelled");
+}
+
+}  // namespace
 
 git::ClientOptions GitCalls::reader(const git::fs::path& mirror) const {
   git::ClientOptions options;
@@ -18,8 +25,8 @@ git::ClientOptions GitCalls::reader(const git::fs::path& mirror) const {
 
 GitCalls::Turn::Turn(GitCalls& of, git::ClientOptions options)
     : calls(of), client(std::make_shared<git::Client>(std::move(options))) {
-  calls.check_not_stopped();
   const std::lock_guard lock(calls.mutex_);
+  if (calls.stopped_) throw stopped();
   calls.current_ = client;
 }
 
@@ -30,8 +37,7 @@ GitCalls::Turn::~Turn() {
 
 void GitCalls::check_not_stopped() const {
   const std::lock_guard lock(mutex_);
-  if (!stopped_) return;
-  throw core::Exception(core::Errc::cancelled, "checking out: the job was cancelled");
+  if (stopped_) throw stopped();
 }
 
 void GitCalls::begin() {

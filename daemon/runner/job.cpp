@@ -107,7 +107,7 @@ async::Task<> Job::run() {
   std::exception_ptr failure;
   try {
     co_await live();
-  } catch (const Exception&) {
+  } catch (const std::exception&) {
     failure = std::current_exception();
   }
   if (services_) co_await services_->close();
@@ -124,7 +124,7 @@ async::Task<> Job::live() {
     if (message_.sandbox.disk_bytes != 0) tasks_.spawn("disk of the job", watch_disk());
     try {
       co_await run_steps();
-    } catch (const Exception& exception) {
+    } catch (const std::exception& exception) {
       say_failure(exception.what());
     }
   }
@@ -142,7 +142,7 @@ async::Task<bool> Job::prepare_all() {
     co_await fetch_actions();
     announce_steps();
     conclusion = Conclusion::success;
-  } catch (const Exception& exception) {
+  } catch (const std::exception& exception) {
     say_failure(exception.what());
   }
   finish(step, conclusion, conclusion);
@@ -272,7 +272,7 @@ void Job::complete() {
   Conclusion conclusion = Conclusion::success;
   try {
     if (definition_ != nullptr) completed.outputs = evaluate_outputs();
-  } catch (const Exception& exception) {
+  } catch (const std::exception& exception) {
     say_failure(exception.what());
     conclusion = Conclusion::failure;
   }

@@ -58,7 +58,7 @@ class Input {
 std::optional<runner::ReadySandbox> try_to_make_ready(const proto::RunnerPrepare& prepare) {
   try {
     return runner::make_ready(prepare);
-  } catch (const core::Exception& exception) {
+  } catch (const std::exception& exception) {
     core::log::warn("no sandbox made ahead", {{"why", exception.what()}});
     return std::nullopt;
   }
@@ -76,7 +76,7 @@ daemon::async::Task<> run_job(daemon::async::Runtime& runtime, runner::GantrydLi
     runner::Job job(runtime, link, std::move(*given), std::move(settings));
     tasks.spawn("control by gantryd", link.watch_control());
     co_await job.run();
-  } catch (const core::Exception& exception) {
+  } catch (const std::exception& exception) {
     problem = exception.what();
   }
   if (!problem.empty()) {

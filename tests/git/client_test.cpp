@@ -63,6 +63,18 @@ TEST_CASE("git client: a silent process is ended at the deadline") {
   CHECK_FALSE(client.is_running());
 }
 
+TEST_CASE("git client: after an interruption no call goes through") {
+  const Repository repository;
+  repository.commit("one");
+  Client client(options_for(repository));
+  fetch(client, repository);
+  client.interrupt();
+  const core::Error error = error_of([&] { fetch(client, repository); });
+  CHECK(error.code == Errc::unavailable);
+  CHECK(error.message ==
+        "asking gantry-git about mirror '" + repository.mirror.string() + "': it was interrupted");
+}
+
 TEST_CASE("git client: an answer that is not understood ends the process") {
   const Repository repository;
   Client client(with_program(repository, script(repository, "echo '{}'; exec sleep 1000")));

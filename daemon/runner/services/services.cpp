@@ -190,6 +190,9 @@ http::Handler Services::guarded(Handler handler) {
     const int status = status_of(failed->code);
     if (status >= 500) core::log::warn("runtime service failed", {{"why", failed->message}});
     if (request.path.starts_with("/blob/")) {
+      if (failed->code == Errc::too_large) {
+        co_return blob_failure(413, "RequestBodyTooLarge", failed->message);
+      }
       co_return blob_failure(status, status == 400 ? "InvalidInput" : "InternalError",
                              failed->message);
     }
@@ -237,7 +240,8 @@ Response Services::give_address(const proto::ServiceAnswer& answer, const std::s
     pending->what = what;
     pending->signature = signature;
     pending->announced = std::move(announced);
-    pending->upload = std::make_unique<Upload>(config_.uploads / std::to_string(number));
+    pending->upload =
+        std::make_unique<Upload>(config_.uploads / std::to_string(number), config_.max_blob_bytes);
     // Announced again: the client has given the first one up.
     std::erase_if(uploads_, [&](const auto& entry) { return entry.second->what == what; });
     uploads_.emplace(number, std::move(pending));
@@ -256,19 +260,21 @@ Task<Response> Services::finalize(proto::ServiceCall call, std::string what, std
                                   [&](const auto& entry) { return entry.second->what == what; });
   if (found != uploads_.end()) {
     const PendingPointer pending = found->second;
-    if (!pending->upload->is_committed()) {
-      co_return twirp_failure(400, "the upload is not complete");
-    }
+    Upload& upload = *pending->upload;
     proto::UploadedBlob blob;
-    blob.file = pending->upload->file().filename().string();
-    blob.size = pending->upload->size();
+    blob.file = upload.file().filename().string();
     blob.announced = pending->announced;
+    bool is_committed = false;
+    co_await async::offload(runtime_.pool(), [&] {
+      is_committed = upload.is_committed();
+      blob.size = upload.size();
+      if (is_committed && blob.size == size) blob.digest = upload.finish();
+    });
+    if (!is_committed) co_return twirp_failure(400, "the upload is not complete");
     if (blob.size != size) {
       co_return twirp_failure(400, "the upload has " + std::to_string(blob.size) + " bytes, not " +
                                        std::to_string(size));
     }
-    blob.digest =
-        co_await async::offload(runtime_.pool(), [&] { return pending->upload->finish(); });
     if (!digest.empty() && digest != blob.digest) {
       co_return twirp_failure(400, "the upload's SHA-256 is " + blob.digest + ", not " + digest);
     }
@@ -314,12 +320,6 @@ Task<Response> Services::put_blob(Request& request) {
 
 Task<Response> Services::receive_block(PendingPointer pending, Request& request, std::string id) {
   const std::uint64_t size = request.stream->length();
-  if (config_.max_blob_bytes != 0 &&
-      pending->upload->bytes_held() + size > config_.max_blob_bytes) {
-    co_return blob_failure(413, "RequestBodyTooLarge",
-                           "the blob would be larger than the " +
-                               std::to_string(config_.max_blob_bytes) + " bytes allowed here");
-  }
   // The pool has one thread: what is done on the upload there is done in turn.
   Upload& upload = *pending->upload;
   const Upload::BlockPointer block =

@@ -64,7 +64,8 @@ core::UniqueFd create(const std::filesystem::path& file) {
 
 }  // namespace
 
-Upload::Upload(std::filesystem::path file) : file_(std::move(file)), fd_(create(file_)) {}
+Upload::Upload(std::filesystem::path file, std::uint64_t limit_bytes)
+    : file_(std::move(file)), limit_bytes_(limit_bytes), fd_(create(file_)) {}
 
 Upload::~Upload() {
   ::unlink(file_.c_str());  // gone already when gantryd took it
@@ -89,6 +90,10 @@ Upload::BlockPointer Upload::begin_block(const std::string& id, std::uint64_t si
   refuse_after_commit();
   if (complete_.size() >= kMaxBlocks) {
     throw Exception(Errc::invalid, std::string(kDoing) + ": it has more than 50,000 blocks");
+  }
+  if (limit_bytes_ != 0 && (size > limit_bytes_ || held_ > limit_bytes_ - size)) {
+    throw Exception(Errc::too_large, std::string(kDoing) + ": it would be larger than the " +
+                                         std::to_string(limit_bytes_) + " bytes allowed here");
   }
   auto block = std::make_shared<Block>();
   block->size = size;
@@ -199,6 +204,9 @@ void Upload::commit(const std::vector<std::string>& ids) {
     }
     blocks.push_back(found->second);
     size_ += found->second->size;
+  }
+  if (size_ > held_) {
+    throw Exception(Errc::invalid, std::string(kDoing) + ": the list names blocks more than once");
   }
   if (!lies_in_order(blocks)) assemble(blocks);
   if (hashed_ > size_) hash_is_good_ = false;

@@ -31,24 +31,26 @@ class Upload {
   };
   using BlockPointer = std::shared_ptr<Block>;  // shared with the request that fills it
 
-  // `file` must not exist; it is removed with this unless taken.
-  explicit Upload(std::filesystem::path file);
+  // `file` must not exist; it is removed with this unless taken. All blocks together have at most
+  // `limit_bytes`; 0: no limit.
+  explicit Upload(std::filesystem::path file, std::uint64_t limit_bytes = 0);
   ~Upload();
   Upload(const Upload&) = delete;
   Upload& operator=(const Upload&) = delete;
 
+  // Throws Errc::too_large over the limit.
   BlockPointer begin_block(const std::string& id, std::uint64_t size);
   void write(Block& block, std::string_view bytes);
   // A block that did not come whole is forgotten; one of the same id is replaced.
   void end_block(const std::string& id, const BlockPointer& block);
 
-  // The blob is these blocks, in this order. Throws Errc::invalid for one that is not there.
+  // The blob is these blocks, in this order. Throws Errc::invalid for one that is not there, or
+  // when they are named so often that the blob would be larger than what was uploaded.
   void commit(const std::vector<std::string>& ids);
   bool is_committed() const { return committed_; }
   std::uint64_t size() const { return size_; }
   // Makes it durable and gives the hex of its SHA-256. After commit().
   std::string finish();
-  std::uint64_t bytes_held() const { return held_; }
   const std::filesystem::path& file() const { return file_; }
 
  private:
@@ -61,6 +63,7 @@ class Upload {
   void refuse_after_commit() const;
 
   std::filesystem::path file_;
+  std::uint64_t limit_bytes_;
   core::UniqueFd fd_;
   std::map<std::string, BlockPointer> complete_;  // by id
   std::map<std::uint64_t, BlockPointer> places_;  // in the file, by offset

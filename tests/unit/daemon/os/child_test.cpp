@@ -192,6 +192,19 @@ TEST_CASE("child: a cancelled async_wait leaves the child running and owned") {
   CHECK(child.wait() == ExitStatus{ExitStatus::Kind::signaled, 9});
 }
 
+TEST_CASE("child: released while it is waited for, its end is told all the same") {
+  asio::io_context io;
+  Child child = spawn(shell("sleep 300"));
+  ExitStatus status;
+  asio::co_spawn(io, store_status(child, status), asio::detached);
+  asio::post(io, [&child] {
+    child.kill(SIGKILL);
+    static_cast<void>(child.release());
+  });
+  io.run();
+  CHECK(status == ExitStatus{ExitStatus::Kind::signaled, 9});
+}
+
 TEST_CASE("child: an event meant for another descriptor does not make async_wait block the loop") {
   // Two pipes become readable at once; whoever is woken first closes the other, whose event is
   // under way, and waits for the child instead: Asio gives the child's pidfd the state just freed.

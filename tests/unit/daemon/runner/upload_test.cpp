@@ -140,6 +140,30 @@ TEST_CASE("upload: nothing changes after the list, and no block is longer than i
   u.check_holds("data");
 }
 
+TEST_CASE("upload: a list cannot make more of the blocks than was uploaded") {
+  Uploading u;
+  u.put(block_id(0), "0123456789");
+  u.put(block_id(1), "ab");
+  const std::vector<std::string> often(1000, block_id(0));
+  CHECK_THROWS_WITH_AS(u.upload.commit(often),
+                       "storing an upload: the list names blocks more than once", core::Exception);
+  CHECK_FALSE(u.upload.is_committed());
+  u.upload.commit({block_id(0), block_id(1)});
+  u.check_holds("0123456789ab");
+}
+
+TEST_CASE("upload: all blocks together keep to the limit, also those under way") {
+  const core::TempDir dir;
+  Upload upload(dir.path() / "1", 10);
+  const auto first = upload.begin_block("a", 6);
+  CHECK_THROWS_WITH_AS(upload.begin_block("b", 5),
+                       "storing an upload: it would be larger than the 10 bytes allowed here",
+                       core::Exception);
+  CHECK_THROWS_AS(upload.begin_block("b", ~std::uint64_t{0}), core::Exception);
+  upload.end_block("a", first);  // came to nothing: its room is free again
+  CHECK_NOTHROW(upload.begin_block("b", 10));
+}
+
 TEST_CASE("upload: what nobody took is removed") {
   const core::TempDir dir;
   {
