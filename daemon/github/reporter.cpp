@@ -118,12 +118,22 @@ Task<> Reporter::State::run_lane(std::int64_t id) {
     State& state;
     Lane& lane;
   } const running(*this, lane);
-  while (!closing && lane.paused_until <= clock.now()) {
-    std::optional<ReportItem> item = co_await queue.next(id, clock.now());
-    if (!item) co_return;
-    co_await report(lane, std::move(*item));
-    if (config.write_gap.count() > 0) co_await async::sleep_for(config.write_gap);
+  core::Error failure;
+  try {
+    while (!closing && lane.paused_until <= clock.now()) {
+      std::optional<ReportItem> item = co_await queue.next(id, clock.now());
+      if (!item) co_return;
+      co_await report(lane, std::move(*item));
+      if (config.write_gap.count() > 0) co_await async::sleep_for(config.write_gap);
+    }
+    co_return;
+  } catch (const core::Exception& error) {
+    if (error.error().code == core::Errc::cancelled) throw;
+    failure = error.error();
   }
+  // Still due: without a rest GitHub would be told the same again as fast as it answers.
+  core::log::error("noting what was reported failed", {{"error", failure.message}});
+  lane.paused_until = clock.now() + kQueueRetry;
 }
 
 Task<> Reporter::State::report(Lane& lane, ReportItem item) {

@@ -78,6 +78,11 @@ class MemoryQueue final : public ReportQueue {
     co_return;
   }
   Task<> mark_sent(std::int64_t key, std::int64_t version, Remote remote) override {
+    if (is_disk_full) {
+      ++refused;
+      changed_.notify();
+      throw core::Exception(core::Errc::io, "writing the outbox: the disk is full");
+    }
     Entry& entry = entries[key];
     entry.sent_version = version;
     entry.item.remote = remote;
@@ -103,6 +108,8 @@ class MemoryQueue final : public ReportQueue {
   }
 
   std::map<std::int64_t, Entry> entries;
+  bool is_disk_full = false;
+  int refused = 0;  // notes, since then
 
  private:
   static bool is_told(const Entry& entry) { return entry.sent_version == entry.item.version; }

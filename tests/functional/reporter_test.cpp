@@ -195,6 +195,17 @@ TEST_CASE("reporter: an answer that is too late is looked up, not sent again") {
   });
 }
 
+TEST_CASE("reporter: a lane whose answers cannot be noted rests before it tells them again") {
+  play([](Desk& desk, FakeGithub&) -> Task<> {
+    desk.queue.is_disk_full = true;
+    desk.queue.want(item(1, kQueued));
+    desk.reporter.notify();
+    std::function<bool()> refused = [&] { return desk.queue.refused > 0; };
+    co_await desk.queue.until(std::move(refused));
+    CHECK(desk.reporter.paused().contains(FakeGithub::kInstallation));
+  });
+}
+
 TEST_CASE("reporter: what GitHub finds invalid is dead with its text; a newer state lives") {
   play([](Desk& desk, FakeGithub& fake) -> Task<> {
     ReportItem bad = item(1, kCompleted);
