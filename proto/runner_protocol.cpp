@@ -220,6 +220,10 @@ constexpr std::string_view kPrepareBegins = R"({"prepare":)";
 
 }  // namespace
 
+std::string sandbox_group(std::string_view folder) {
+  return "runner-" + std::string(folder.substr(folder.rfind('/') + 1));
+}
+
 std::string encode(const RunnerPrepare& prepare) {
   Object object;
   object.set("prepare", true);  // first: it tells the line's kind

@@ -117,8 +117,9 @@ struct RunnerPrepare {
 };
 
 // The line that gives a runner its job; end of file instead makes it exit 0. `folder` (the same in
-// both lines) exists, mode 0700; the runner holds a lock (flock) on <folder>/lock and its pid in
-// <folder>/runner.pid for as long as it lives, and keeps its events in <folder>/events.ndjson.
+// both lines) exists, mode 0700. For as long as the runner lives, <folder>/lock is locked (flock),
+// from before it is born where gantryd hands it the lock; its pid is in <folder>/runner.pid, its
+// events in <folder>/events.ndjson.
 struct RunnerStart {
   int protocol = kRunnerProtocol;
   std::string socket;  // path of gantryd's Unix socket
@@ -130,6 +131,11 @@ struct RunnerStart {
 
 // JSON, one line without its end. Decoding checks every field's type; a missing one is its default,
 // an unknown one is ignored, a protocol version other than ours is refused with both named.
+// `gantry-runner locked` holds its folder's lock by this descriptor.
+inline constexpr int kRunnerLockFd = 3;
+// The control group of the job's sandbox, where there can be one.
+std::string sandbox_group(std::string_view folder);
+
 std::string encode(const RunnerPrepare& prepare);
 bool is_runner_prepare(std::string_view json);  // or a start line
 core::Result<RunnerPrepare> decode_runner_prepare(std::string_view json);

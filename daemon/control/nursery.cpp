@@ -3,12 +3,14 @@
 
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
+#include "proto/runner_protocol.hpp"
 
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -17,11 +19,12 @@ namespace {
 
 constexpr const char* kDoing = "forking a runner";
 constexpr timeval kPatience{2, 0};
+constexpr int kMostFailures = 3;  // it may have been killed; if it never works, nobody waits for it
 
-void send_descriptor(int socket, int fd) {
+void send_descriptors(int socket, std::array<int, 2> fds) {
   char byte = 0;
   iovec part{&byte, 1};
-  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
+  alignas(cmsghdr) char space[CMSG_SPACE(sizeof fds)] = {};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
@@ -30,21 +33,20 @@ void send_descriptor(int socket, int fd) {
   cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof fd);
-  std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  header->cmsg_len = CMSG_LEN(sizeof fds);
+  std::memcpy(CMSG_DATA(header), fds.data(), sizeof fds);
   if (::sendmsg(socket, &message, MSG_NOSIGNAL) != 1) core::throw_errno(kDoing);
 }
 
 }  // namespace
 
-os::Child Nursery::execute(const core::UniqueFd& input, std::optional<std::string> argument) const {
+os::Child Nursery::execute(std::string role, std::vector<os::FdMapping> fds) const {
   os::SpawnOptions options;
-  options.argv = {runner_.string()};
-  if (argument) options.argv.push_back(std::move(*argument));
+  options.argv = {runner_.string(), std::move(role)};
   options.env = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                  "LANG=C.UTF-8"};
   options.session = os::Session::session;
-  options.fds.push_back(os::FdMapping{input.get(), 0});
+  options.fds = std::move(fds);
   options.fds.push_back(os::FdMapping{2, 2});
   return os::spawn(options);
 }
@@ -57,12 +59,12 @@ void Nursery::open() {
   if (::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience) != 0) {
     core::throw_errno(kDoing);
   }
-  process_ = execute(other, "nursery");
+  process_ = execute("nursery", {{other.get(), 0}});
 }
 
-os::Child Nursery::fork_runner(const core::UniqueFd& input) {
+os::Child Nursery::fork_runner(const core::UniqueFd& input, const core::UniqueFd& lock) {
   if (!process_ || process_.try_wait()) open();
-  send_descriptor(socket_.get(), input.get());
+  send_descriptors(socket_.get(), {input.get(), lock.get()});
   pid_t pid = 0;
   if (::recv(socket_.get(), &pid, sizeof pid, 0) != sizeof pid) core::throw_errno(kDoing);
   if (pid <= 0) throw core::Exception(core::errno_error(kDoing, -pid));
@@ -72,21 +74,22 @@ os::Child Nursery::fork_runner(const core::UniqueFd& input) {
   return os::Child(pid, std::move(pidfd));
 }
 
-Nursery::Runner Nursery::start_runner() {
+Nursery::Runner Nursery::start_runner(const core::UniqueFd& lock) {
   try {
-    if (is_usable_) {
+    if (failures_ < kMostFailures) {
       core::Pipe pipe = core::make_pipe();
-      os::Child child = fork_runner(pipe.read);
+      os::Child child = fork_runner(pipe.read, lock);
+      failures_ = 0;
       return {std::move(child), std::move(pipe.write)};
     }
   } catch (const core::Exception& exception) {
-    core::log::warn("runners are not forked but executed", {{"why", exception.what()}});
-    is_usable_ = false;
+    core::log::warn("runner not forked but executed", {{"why", exception.what()}});
+    ++failures_;
     close();
   }
   // Another pipe: with the first one's end, a runner forked too late ends at once.
   core::Pipe pipe = core::make_pipe();
-  os::Child child = execute(pipe.read, std::nullopt);
+  os::Child child = execute("locked", {{pipe.read.get(), 0}, {lock.get(), proto::kRunnerLockFd}});
   return {std::move(child), std::move(pipe.write)};
 }
 

@@ -7,7 +7,8 @@
 #include "core/base/unique_fd.hpp"
 #include "daemon/os/child.hpp"
 
-#include <optional>
+#include <string>
+#include <vector>
 
 namespace gantry::daemon::control {
 
@@ -18,18 +19,20 @@ class Nursery {
     os::Child child;  // in a session of its own
     core::UniqueFd to_stdin;
   };
-  Runner start_runner();  // takes a fraction of a millisecond
+  // Takes a fraction of a millisecond. The runner holds the lock (of its folder) as long as it
+  // lives.
+  Runner start_runner(const core::UniqueFd& lock);
   void close();
 
  private:
-  os::Child execute(const core::UniqueFd& input, std::optional<std::string> argument) const;
+  os::Child execute(std::string role, std::vector<os::FdMapping> fds) const;
   void open();
-  os::Child fork_runner(const core::UniqueFd& input);
+  os::Child fork_runner(const core::UniqueFd& input, const core::UniqueFd& lock);
 
   core::fs::path runner_;
   os::Child process_;
   core::UniqueFd socket_;
-  bool is_usable_ = true;  // until it fails: nobody waits for it twice
+  int failures_ = 0;  // in a row
 };
 
 }  // namespace gantry::daemon::control

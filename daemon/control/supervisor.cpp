@@ -13,9 +13,6 @@
 #include "storage/log_store.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -37,29 +34,25 @@ constexpr int kLostStarts = 3;
 constexpr std::uint64_t kCompressFrom = 16 << 10;
 constexpr std::uint64_t kEventsLimit = 64ULL << 20;
 constexpr std::chrono::seconds kOverduePause{5};
+constexpr std::chrono::seconds kFirstLeftPause{1};
+constexpr std::chrono::seconds kLongestLeftPause{60};
 // A runner keeps its job's times itself; so much later it is thought to hang.
 const std::chrono::minutes kCancelPatience =
     proto::JobMessage().cancel_timeout + std::chrono::minutes(1);
 
-void make_private_folder(const core::fs::path& folder) {
-  core::fs::create_directory(folder);
-  core::fs::permissions(folder, core::fs::perms::owner_all);
+// A link to a runner's folder or the folder: gone, if its runner is.
+bool is_removed(const core::fs::path& path) {
+  if (runner_lives(path)) return false;
+  return !(core::fs::is_symlink(path) ? core::remove_tree(path) : remove_runner_folder(path));
 }
 
-// The job's link, and the folder of its runner behind it. What could not be removed, if anything.
-std::optional<std::string> remove_job(const storage::Layout& layout, core::JobId job) {
+// The job's link, and the folder of its runner behind it. What could not be removed.
+std::vector<core::fs::path> remove_job(const storage::Layout& layout, core::JobId job) {
   std::error_code none;
-  const core::fs::path folder = core::fs::read_symlink(layout.job(job), none);
-  auto problem = none ? std::nullopt : core::remove_tree(folder);
-  if (auto link = core::remove_tree(layout.job(job)); link && !problem) problem = std::move(link);
-  return problem;
-}
-
-// Whether a living runner holds the lock of its folder.
-bool is_locked(const core::fs::path& folder) {
-  const core::UniqueFd lock(::open((folder / "lock").c_str(), O_RDWR | O_CLOEXEC));
-  if (!lock) return false;
-  return ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0;
+  std::vector<core::fs::path> left = {core::fs::read_symlink(layout.job(job), none),
+                                      layout.job(job)};
+  std::erase_if(left, [](const core::fs::path& path) { return path.empty() || is_removed(path); });
+  return left;
 }
 
 core::Result<std::vector<proto::RunnerEvent>> read_spool(const core::fs::path& folder) {
@@ -84,10 +77,7 @@ Supervisor::Supervisor(async::Runtime& runtime, Conductor& conductor, storage::L
       socket_(std::move(socket)),
       tasks_(tasks),
       tokens_(std::move(tokens)),
-      mirrors_(std::move(mirrors)) {
-  for (const auto& entry : core::fs::directory_iterator(layout_.runners()))
-    found_.push_back(entry.path());
-}
+      mirrors_(std::move(mirrors)) {}
 
 Supervisor::~Supervisor() {
   release_all();
@@ -95,10 +85,18 @@ Supervisor::~Supervisor() {
 
 // Makes its sandbox ready while it waits: the next job is likely to want what the last one did.
 Supervisor::Spare Supervisor::spawn_spare() {
-  Spare spare;
-  spare.folder = layout_.runners() / core::random_hex(8);
-  make_private_folder(spare.folder);
-  spare.runner = nursery_.start_runner();
+  const LockedFolder folder = make_runner_folder(layout_.runners());
+  try {
+    return spawn_spare_in(folder);
+  } catch (const core::Exception&) {
+    remove_runner_folder(folder.path);
+    throw;
+  }
+}
+
+Supervisor::Spare Supervisor::spawn_spare_in(const LockedFolder& folder) {
+  Spare spare{folder.path, nursery_.start_runner(folder.lock)};
+  write_runner_pid(spare.folder, spare.runner.child.pid());
   // So that job messages fit in; where the kernel refuses, big ones are fetched.
   (void)::fcntl(spare.runner.to_stdin.get(), F_SETPIPE_SZ, kRunnerPipeBytes);
   proto::RunnerPrepare prepare;
@@ -121,6 +119,8 @@ void Supervisor::warm_up() {
 
 void Supervisor::sweep() {
   std::set<core::fs::path> used;
+  for (const Spare& spare : spares_)
+    used.insert(spare.folder);
   std::vector<core::fs::path> left;
   for (const auto& entry : core::fs::directory_iterator(layout_.jobs())) {
     const core::JobId id{std::atoll(entry.path().filename().c_str())};
@@ -130,24 +130,26 @@ void Supervisor::sweep() {
       used.insert(core::fs::read_symlink(entry.path()));
     }
   }
-  // Not those made since: their runners may not have come to lock them yet.
-  for (const core::fs::path& folder : found_) {
-    if (!used.contains(folder) && !is_locked(folder)) left.push_back(folder);
+  for (const auto& entry : core::fs::directory_iterator(layout_.runners())) {
+    if (!used.contains(entry.path())) left.push_back(entry.path());
   }
-  found_.clear();
-  auto remove = [](Supervisor& self, std::vector<core::fs::path> what) -> async::Task<> {
-    co_await async::offload(self.runtime_.pool(), [&] {
-      for (const core::fs::path& path : what)
-        core::remove_tree(path);
-    });
-  };
-  if (!left.empty()) tasks_.spawn("removing what a crash left", remove(*this, std::move(left)));
+  if (!left.empty()) tasks_.spawn("removing what a crash left", remove_left(std::move(left)));
+}
+
+// A runner that waited for work, or whose job has ended, may take its time to end; so may the
+// processes of one that was killed.
+async::Task<> Supervisor::remove_left(std::vector<core::fs::path> left) {
+  for (auto pause = kFirstLeftPause;; pause = std::min(2 * pause, kLongestLeftPause)) {
+    co_await async::offload(runtime_.pool(), [&] { std::erase_if(left, is_removed); });
+    if (left.empty()) co_return;
+    co_await async::sleep_for(pause);
+  }
 }
 
 Supervisor::Spare Supervisor::take_spare() {
   // One that was killed meanwhile has closed its end: the next one is taken.
   while (!spares_.empty() && spares_.front().runner.child.try_wait()) {
-    core::remove_tree(spares_.front().folder);
+    remove_runner_folder(spares_.front().folder);
     spares_.pop_front();
   }
   if (spares_.empty()) return spawn_spare();
@@ -174,8 +176,8 @@ void Supervisor::hand_over(Runner& runner, proto::JobMessage message) {
   core::fs::create_directories(layout_.log_folder(id));
   remove_job(layout_, id);  // of a runner that died before the job began
   Spare spare = take_spare();
-  core::write_file_atomic(spare.folder / layout_.job_token(id).filename(), runner.hash);
   core::fs::create_symlink(spare.folder, layout_.job(id));
+  core::write_file_atomic(layout_.job_token(id), runner.hash);
   proto::RunnerStart begin;
   begin.socket = socket_;
   begin.token = token;
@@ -205,8 +207,10 @@ async::Task<> Supervisor::run(RunnerPointer runner) {
     failed = error.what();
   }
   if (!failed.empty()) {
+    if (try_again(runner->job, failed)) co_return;
     co_await conductor_.end_job(runner->job, Conclusion::failure,
                                 "the runner cannot be started: " + failed);
+    co_await tidy(runner->job->id);
     co_return;
   }
   warm_up();
@@ -221,13 +225,8 @@ void Supervisor::adopt(std::shared_ptr<ActiveJob> job) {
   runner->hash = core::read_file_if_exists(layout_.job_token(id)).value_or("");
   runner->patience_ends = patience_for(*runner->job);
   if (!runner->hash.empty()) by_token_hash_[runner->hash] = runner;
-  if (is_locked(folder)) {
-    const auto text = core::read_file_if_exists(folder / "runner.pid");
-    const int pid = text ? std::atoi(text->c_str()) : 0;
-    if (pid > 0) runner->pidfd.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  }
-  // A runner that ended, or whose number is another's by now, holds no lock.
-  const bool lives = runner->pidfd && is_locked(folder);
+  runner->pidfd = open_runner(folder);
+  const bool lives = static_cast<bool>(runner->pidfd);
   core::log::info("runner taken up again",
                   {{"job", id.value}, {"state", lives ? "running" : "gone"}});
   auto follow = [](Supervisor& self, RunnerPointer its, bool is_alive) -> async::Task<> {
@@ -235,6 +234,16 @@ void Supervisor::adopt(std::shared_ptr<ActiveJob> job) {
     co_await self.ended(its, "it ended while gantryd was away or later");
   };
   tasks_.spawn("following runner", follow(*this, runner, lives));
+}
+
+// Whether it has become another runner's turn: nothing of the job has happened yet.
+bool Supervisor::try_again(const std::shared_ptr<ActiveJob>& job, const std::string& how) {
+  const bool may = job->phase == ActiveJob::Phase::starting && job->cancel_reason.empty();
+  if (!may || ++job->lost_starts >= kLostStarts) return false;
+  core::log::warn("runner died before its job began, trying again",
+                  {{"job", job->id.value}, {"how", how}});
+  conductor_.requeue(job);
+  return true;
 }
 
 // What the runner kept on disk counts, also what it had no time to send.
@@ -252,13 +261,7 @@ async::Task<> Supervisor::ended(RunnerPointer runner, std::string how) {
     }
   }
   by_token_hash_.erase(runner->hash);
-  if (job->phase == ActiveJob::Phase::starting && job->cancel_reason.empty() &&
-      ++job->lost_starts < kLostStarts) {
-    core::log::warn("runner died before its job began, trying again",
-                    {{"job", job->id.value}, {"how", how}});
-    conductor_.requeue(job);
-    co_return;
-  }
+  if (try_again(job, how)) co_return;
   if (job->phase != ActiveJob::Phase::finished) {
     const bool began = job->phase == ActiveJob::Phase::running;
     const std::string reason =
@@ -290,14 +293,18 @@ async::Task<> Supervisor::take_rest(RunnerPointer runner, std::vector<proto::Run
 }
 
 async::Task<> Supervisor::tidy(core::JobId job) {
-  const auto left = co_await async::offload(runtime_.pool(), [&] {
-    auto problem = remove_job(layout_, job);
+  std::vector<core::fs::path> left = co_await async::offload(runtime_.pool(), [&] {
+    auto not_removed = remove_job(layout_, job);
     std::error_code none;
     const auto size = core::fs::file_size(layout_.log(job), none);
     if (!none && size >= kCompressFrom) storage::compress_log(layout_, job);
-    return problem;
+    return not_removed;
   });
-  if (left) core::log::warn("job folder cannot be removed", {{"job", job.value}, {"why", *left}});
+  if (left.empty()) co_return;
+  core::log::warn("job folder cannot be removed yet, trying again",
+                  {{"job", job.value}, {"folder", left.front().string()}});
+  co_await async::sleep_for(kFirstLeftPause);
+  co_await remove_left(std::move(left));
 }
 
 async::Task<> Supervisor::end_overdue() {
@@ -333,7 +340,7 @@ void Supervisor::release_all() {
   released_ = true;
   for (Spare& spare : spares_) {
     spare.runner.child = os::Child();  // it waits for work: killed
-    core::remove_tree(spare.folder);
+    remove_runner_folder(spare.folder);
   }
   spares_.clear();
   nursery_.close();

@@ -9,6 +9,7 @@
 #include "daemon/control/job_events.hpp"
 #include "daemon/control/nursery.hpp"
 #include "daemon/control/programs.hpp"
+#include "daemon/control/runner_folder.hpp"
 #include "daemon/http/router.hpp"
 #include "daemon/os/child.hpp"
 #include "proto/actions_services.hpp"
@@ -68,12 +69,15 @@ class Supervisor final : public JobStarter {
   async::Task<> run(RunnerPointer runner);
   async::Task<> ended(RunnerPointer runner, std::string how);
   async::Task<> take_rest(RunnerPointer runner, std::vector<proto::RunnerEvent> events);
+  bool try_again(const std::shared_ptr<ActiveJob>& job, const std::string& how);
+  async::Task<> remove_left(std::vector<core::fs::path> left);
   async::Task<> tidy(core::JobId job);
   struct Spare {
     core::fs::path folder;
     Nursery::Runner runner;
   };
   Spare spawn_spare();
+  Spare spawn_spare_in(const LockedFolder& folder);
   Spare take_spare();
   async::Task<proto::JobMessage> message_for(std::shared_ptr<ActiveJob> job);
   void hand_over(Runner& runner, proto::JobMessage message);
@@ -100,7 +104,6 @@ class Supervisor final : public JobStarter {
   MirrorSource mirrors_;
   std::unordered_map<std::string, RunnerPointer> by_token_hash_;
   std::deque<Spare> spares_;
-  std::vector<core::fs::path> found_;  // folders of runners that an earlier gantryd made
   std::size_t last_offer_ = 0;         // of the job started last
   storage::Trust last_trust_ = storage::Trust::trusted;
   bool released_ = false;

@@ -216,11 +216,7 @@ Cgroup CgroupTree::create(const std::string& name, const CgroupLimits& limits) c
     if (::mkdir(folder.c_str(), 0755) == 0) {
       group.folders_.push_back({parent.controller, folder});
     } else if (errno == EEXIST) {  // left by a runner that was killed
-      Cgroup old;
-      old.version_ = version_;
-      for (const Cgroup::Folder& each : parents_) {
-        old.folders_.push_back({each.controller, each.path / name});
-      }
+      Cgroup old = existing(name);
       old.kill_all();
       old.folders_.clear();
       group.folders_.push_back({parent.controller, folder});
@@ -231,6 +227,19 @@ Cgroup CgroupTree::create(const std::string& name, const CgroupLimits& limits) c
     if (version_ == CgroupVersion::v1) set_limits_v1(parent.controller, folder, limits);
   }
   return group;
+}
+
+Cgroup CgroupTree::existing(const std::string& name) const {
+  Cgroup group;
+  group.version_ = version_;
+  for (const Cgroup::Folder& parent : parents_)
+    group.folders_.push_back({parent.controller, parent.path / name});
+  return group;
+}
+
+void CgroupTree::remove(const std::string& name) const noexcept {
+  Cgroup group = existing(name);
+  group.destroy();
 }
 
 bool CgroupTree::has(std::string_view controller) const {

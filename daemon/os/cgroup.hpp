@@ -90,8 +90,11 @@ class CgroupTree {
   // A new group; an old one of that name is emptied and reused. Limits without a controller
   // are not set: compare controllers() first. With version none: an empty Cgroup.
   Cgroup create(const std::string& name, const CgroupLimits& limits) const;
+  // Kills what is in the group of that name and removes it, where there is one.
+  void remove(const std::string& name) const noexcept;
 
  private:
+  Cgroup existing(const std::string& name) const;
   void find_v2(const fs::path& folder);
   void say_what_is_missing();
 

@@ -205,8 +205,8 @@ void Job::start_sandbox() {
   const fs::path agent = message_.paths.agent_binary;
   SandboxPlan plan =
       plan_sandbox(message_.sandbox, {settings_.folder, message_.paths.roots}, cgroups);
-  processes_.use(
-      take_sandbox(std::exchange(settings_.ready, std::nullopt), plan.spec, agent, cgroups));
+  processes_.use(take_sandbox(std::exchange(settings_.ready, std::nullopt), plan.spec,
+                              settings_.folder, agent, cgroups));
   sandbox_text_ = std::move(plan.text);
   shortcomings_ = std::move(plan.shortcomings);
 }

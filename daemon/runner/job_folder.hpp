@@ -67,8 +67,8 @@ class JobFolder {
   core::UniqueFd home_;
 };
 
-// Held for as long as the runner lives: <folder>/lock and <folder>/runner.pid. Throws when another
-// runner has it.
+// For a runner that was given no lock. Held for as long as the runner lives: <folder>/lock and
+// <folder>/runner.pid. Throws when another runner has it.
 core::UniqueFd lock_job_folder(const fs::path& folder);
 
 }  // namespace gantry::daemon::runner

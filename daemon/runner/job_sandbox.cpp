@@ -4,8 +4,6 @@
 #include "core/base/error.hpp"
 #include "daemon/runner/job_folder.hpp"
 
-#include <unistd.h>
-
 namespace gantry::daemon::runner {
 namespace {
 
@@ -57,12 +55,12 @@ void describe_limits(const proto::JobSandbox& wanted, const os::CgroupTree& cgro
   if (wanted.disk_bytes != 0) plan.text += ", disk " + mebibytes(wanted.disk_bytes);
 }
 
-std::unique_ptr<Sandbox> start_sandbox(const core::run::SandboxSpec& spec, const fs::path& agent,
-                                       const os::CgroupTree& cgroups) {
+std::unique_ptr<Sandbox> start_sandbox(const core::run::SandboxSpec& spec, const fs::path& folder,
+                                       const fs::path& agent, const os::CgroupTree& cgroups) {
   BubblewrapConfig config;
   config.agent = agent;
   config.cgroups = &cgroups;
-  config.name = "runner-" + std::to_string(::getpid());
+  config.name = proto::sandbox_group(folder.string());
   return start_bubblewrap(spec, config);
 }
 
@@ -113,16 +111,16 @@ ReadySandbox make_ready(const proto::RunnerPrepare& prepare) {
   ready.agent = prepare.agent_binary;
   make_job_folders(prepare.folder);
   ready.spec = plan_sandbox(prepare.sandbox, {prepare.folder, prepare.roots}, cgroups).spec;
-  ready.sandbox = start_sandbox(ready.spec, ready.agent, cgroups);
+  ready.sandbox = start_sandbox(ready.spec, prepare.folder, ready.agent, cgroups);
   return ready;
 }
 
 std::unique_ptr<Sandbox> take_sandbox(std::optional<ReadySandbox> ready,
-                                      const core::run::SandboxSpec& spec, const fs::path& agent,
-                                      const os::CgroupTree& cgroups) {
+                                      const core::run::SandboxSpec& spec, const fs::path& folder,
+                                      const fs::path& agent, const os::CgroupTree& cgroups) {
   if (ready && fits(*ready, spec, agent)) return std::move(ready->sandbox);
   ready.reset();  // first: its control group, which it removes, has the name of the new one's
-  return start_sandbox(spec, agent, cgroups);
+  return start_sandbox(spec, folder, agent, cgroups);
 }
 
 }  // namespace gantry::daemon::runner

@@ -36,9 +36,10 @@ struct ReadySandbox {
 };
 ReadySandbox make_ready(const proto::RunnerPrepare& prepare);
 
-// The ready one where it is exactly what `spec` asks for and lives, otherwise a new one.
+// The ready one where it is exactly what `spec` asks for and lives, otherwise a new one; both made
+// for the same folder.
 std::unique_ptr<Sandbox> take_sandbox(std::optional<ReadySandbox> ready,
-                                      const core::run::SandboxSpec& spec, const fs::path& agent,
-                                      const os::CgroupTree& cgroups);
+                                      const core::run::SandboxSpec& spec, const fs::path& folder,
+                                      const fs::path& agent, const os::CgroupTree& cgroups);
 
 }  // namespace gantry::daemon::runner

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // gantry-runner: makes a sandbox ready where it is started ahead of need, runs the one job it is
-// told about on stdin, reports it to gantryd, and exits.
+// told about on stdin, reports it to gantryd, and exits. `gantry-runner nursery` forks others,
+// `gantry-runner locked` was given the lock of its folder.
 // Exit status: 0 the job was run and reported, or there was none; 1 it could not be.
 #include "core/base/error.hpp"
 #include "core/base/log.hpp"
@@ -10,6 +11,7 @@
 #include "daemon/runner/job_folder.hpp"
 #include "daemon/runner/nursery.hpp"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -100,16 +102,23 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   core::log::set_sink(write_to_stderr, core::log::Level::info);
   try {
-    const bool is_nursery = argc == 2 && std::string_view(argv[1]) == "nursery";
-    if (is_nursery && runner::serve_nursery() == runner::Nursery::ended) return 0;
+    const std::string_view role = argc == 2 ? argv[1] : "";
+    core::UniqueFd lock;
+    if (role == "nursery") {
+      auto given = runner::serve_nursery();
+      if (!given) return 0;
+      lock = std::move(*given);
+    } else if (role == "locked") {
+      lock.reset(proto::kRunnerLockFd);
+      if (::fcntl(lock.get(), F_SETFD, FD_CLOEXEC) != 0) core::throw_errno("taking the lock");
+    }
     daemon::async::Runtime runtime(1);
     Input input;
     runner::JobSettings settings;
-    core::UniqueFd lock;
     std::optional<std::string> line = input.next_line();
     if (line && proto::is_runner_prepare(*line)) {
       const auto prepare = core::or_throw(proto::decode_runner_prepare(*line), "getting ready");
-      lock = runner::lock_job_folder(prepare.folder);
+      if (!lock) lock = runner::lock_job_folder(prepare.folder);
       settings.ready = try_to_make_ready(prepare);
       line = input.next_line();
     }

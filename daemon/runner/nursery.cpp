@@ -2,7 +2,6 @@
 #include "daemon/runner/nursery.hpp"
 
 #include "core/base/error.hpp"
-#include "core/base/unique_fd.hpp"
 #include "core/workflow/workflow.hpp"
 
 #include <sched.h>
@@ -13,17 +12,23 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 namespace gantry::daemon::runner {
 namespace {
 
 constexpr int kSocket = STDIN_FILENO;
 
-// The descriptor that came along; empty when there is nobody any more who sends one.
-core::UniqueFd receive() {
+struct Given {
+  core::UniqueFd input;
+  core::UniqueFd lock;
+};
+
+// Nothing when there is nobody any more who sends.
+std::optional<Given> receive() {
   char byte = 0;
   iovec part{&byte, 1};
-  alignas(cmsghdr) char space[CMSG_SPACE(sizeof(int))] = {};
+  alignas(cmsghdr) char space[CMSG_SPACE(2 * sizeof(int))] = {};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
@@ -34,10 +39,11 @@ core::UniqueFd receive() {
     got = ::recvmsg(kSocket, &message, MSG_CMSG_CLOEXEC);
   } while (got < 0 && errno == EINTR);
   const cmsghdr* header = got > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return {};
-  int fd = -1;
-  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-  return core::UniqueFd(fd);
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return std::nullopt;
+  int fds[2] = {-1, -1};
+  if (header->cmsg_len != CMSG_LEN(sizeof fds)) return std::nullopt;
+  std::memcpy(fds, CMSG_DATA(header), sizeof fds);
+  return Given{core::UniqueFd(fds[0]), core::UniqueFd(fds[1])};
 }
 
 // fork(), but as a child of our parent. glibc does not know of it and takes this thread's number
@@ -54,19 +60,19 @@ void warm_up() {
 
 }  // namespace
 
-Nursery serve_nursery() {
+std::optional<core::UniqueFd> serve_nursery() {
   warm_up();
-  while (core::UniqueFd input = receive()) {
+  while (std::optional<Given> given = receive()) {
     pid_t pid = fork_sibling();
     if (pid == 0) {
       ::setsid();
-      if (::dup2(input.get(), STDIN_FILENO) < 0) core::throw_errno("taking standard input");
-      return Nursery::became_runner;
+      if (::dup2(given->input.get(), STDIN_FILENO) < 0) core::throw_errno("taking standard input");
+      return std::move(given->lock);
     }
     if (pid < 0) pid = -errno;
-    if (::send(kSocket, &pid, sizeof pid, MSG_NOSIGNAL) < 0) return Nursery::ended;
+    if (::send(kSocket, &pid, sizeof pid, MSG_NOSIGNAL) < 0) break;
   }
-  return Nursery::ended;
+  return std::nullopt;
 }
 
 }  // namespace gantry::daemon::runner

@@ -3,12 +3,16 @@
 // linked and initialised one by one. It knows no secret, and has one thread.
 #pragma once
 
+#include "core/base/unique_fd.hpp"
+
+#include <optional>
+
 namespace gantry::daemon::runner {
 
 // Standard input is a socket (SOCK_SEQPACKET): each message brings the standard input of a runner
-// to be, and is answered with its number (pid_t; negative: the errno). The runner is the child of
-// the one who asked.
-enum class Nursery { became_runner, ended };
-Nursery serve_nursery();  // returns in each runner, and when the socket is closed
+// to be and the lock of its folder, and is answered with its number (pid_t; negative: the errno).
+// The runner is the child of the one who asked.
+// Returns in each runner, with the lock, and when the socket is closed, with nothing.
+std::optional<core::UniqueFd> serve_nursery();
 
 }  // namespace gantry::daemon::runner

@@ -8,7 +8,7 @@ import signal
 import time
 
 import gantry_test
-from gantry_test import alive, processes, wait_for
+from gantry_test import BIN, alive, processes, wait_for
 
 SEED = int(os.environ.get("GANTRY_TEST_SEED", "20260101"))
 # Longer runs by hand: GANTRY_TEST_SECONDS=300.
@@ -28,6 +28,14 @@ jobs:
     if: always()
     runs-on: ubuntu-latest
     steps: [{run: echo after}]
+"""
+
+WORKFLOW_AT_GATE = """
+on: push
+jobs:
+  gate:
+    runs-on: ubuntu-latest
+    steps: [{run: 'until [ -e ${{ vars.GATES }}/gate ]; do sleep 0.05; done; echo hello'}]
 """
 
 
@@ -127,6 +135,46 @@ class Crashes(gantry_test.Case):
         wait_for(lambda: not self.gantry.runner_pids(), "its runner's folder to be gone")
         wait_for(lambda: not self.gantry.left_processes(), "its processes to be gone")
         return run
+
+
+class SlowRunners(gantry_test.Case):
+    """On a busy machine a runner comes to life long after gantryd made it."""
+    keys = {"jobs": 1}
+    HELLO = "on: push\njobs: {hello: {runs-on: ubuntu-latest, steps: [{run: echo hello}]}}\n"
+
+    def make_runners_slow(self):
+        folder = os.path.join(self.folder, "libexec")
+        os.mkdir(folder)
+        for name in ("gantry-agent", "gantry-git"):
+            os.symlink(os.path.join(BIN, name), os.path.join(folder, name))
+        runner = os.path.join(folder, "gantry-runner")
+        with open(runner, "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\n[ \"$1\" = nursery ] && exit 1\nsleep 2\n"
+                       f"exec {BIN}/gantry-runner \"$@\"\n")
+        os.chmod(runner, 0o755)
+        self.gantry.environment["GANTRY_LIBEXEC"] = folder
+
+    def test_a_runner_that_has_not_begun_to_run_is_neither_swept_nor_taken_for_dead(self):
+        gate = self.push(WORKFLOW_AT_GATE)
+        wait_for(self.gantry.runner_pids, "the job at the gate to start")
+        queued = self.push(self.HELLO)
+        self.gantry.kill()
+        self.make_runners_slow()
+        self.gantry.keys["jobs"] = 4
+        self.gantry.write_config()
+        # The queued job starts before the sweep of what the killed one left.
+        self.gantry.start()
+        fresh = self.push(self.HELLO)
+        wait_for(lambda: len(os.listdir(os.path.join(self.folder, "state/jobs"))) == 3,
+                 "all three jobs to be handed over")
+        self.gantry.restart()
+        self.gantry.open_gate("gate")
+        for run in (gate, queued, fresh):
+            view = self.end_of(self.gantry.finished(run)["id"])
+            self.assertEqual(view["conclusion"], "success", view)
+            for job in view["jobs"]:
+                self.assertEqual(job["log"].count("hello"), 1, job["log"])
+        self.assertNotIn("runner died", self.gantry.log())
 
 
 def agents_of(pid):

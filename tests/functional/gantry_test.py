@@ -240,6 +240,7 @@ class Gantry:
 
     def __init__(self, folder, repos, github=None, config="", **keys):
         self.folder, self.repos, self.process = folder, repos, None
+        self.environment = {}  # of gantryd, beside ours
         self.port = free_port()
         self.log_path = os.path.join(folder, "gantryd.log")
         self.config_path = os.path.join(folder, "gantry.yaml")
@@ -293,7 +294,8 @@ log_level: debug
         with log:
             self.process = subprocess.Popen(
                 [os.path.join(BIN, "gantryd"), "--config", self.config_path], stdout=log,
-                stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder)
+                stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder,
+                env=dict(os.environ, **self.environment))
         return self
 
     def start(self):

@@ -110,8 +110,24 @@ TEST_CASE("limits: a sandbox made ahead that does not fit makes room for the job
   runner::ReadySandbox ready = runner::make_ready(prepare);
   core::run::SandboxSpec spec = ready.spec;
   spec.limits.pids = 64;
-  fixture.use(runner::take_sandbox(std::move(ready), spec, fixture.config.agent, tree));
+  fixture.use(
+      runner::take_sandbox(std::move(ready), spec, prepare.folder, fixture.config.agent, tree));
   CHECK(fixture.shell("echo mine").output == "mine\n");
+}
+
+TEST_CASE("limits: what a killed runner left of a group is removed by its name") {
+  const auto tree = delegated_tree();
+  if (skip_without(tree, "pids")) return;
+  const daemon::os::Cgroup left = tree.create("killed-runner", {});
+  daemon::os::SpawnOptions options;
+  options.argv = {"sleep", "300"};
+  daemon::os::Child child = daemon::os::spawn(options);
+  left.add(child.pid());
+  CHECK_FALSE(left.is_empty());
+  tree.remove("killed-runner");
+  CHECK(child.wait().kind == daemon::os::ExitStatus::Kind::signaled);
+  CHECK_THROWS_AS(left.add(::getpid()), core::Exception);  // it is gone
+  tree.remove("killed-runner");
 }
 
 TEST_CASE("limits: kill_all of a group ends every member") {
