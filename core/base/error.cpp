@@ -18,7 +18,7 @@ Error errno_error(std::string_view doing, int number) {
   Errc code = Errc::io;
   if (number == ENOENT) code = Errc::not_found;
   if (number == EACCES || number == EPERM) code = Errc::denied;
-  if (number == EEXIST) code = Errc::conflict;
+  if (number == EEXIST || number == EADDRINUSE) code = Errc::conflict;
   if (number == ETIMEDOUT) code = Errc::timed_out;
   Error error{code, std::generic_category().message(number)};
   return std::move(error).while_doing(doing);

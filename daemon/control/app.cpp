@@ -23,6 +23,8 @@ using core::Errc;
 using core::Exception;
 
 constexpr std::chrono::seconds kCloseGrace{2};
+constexpr std::chrono::seconds kListenPatience{3};
+constexpr std::chrono::milliseconds kListenPause{50};
 
 storage::Layout prepared_layout(const Settings& settings) {
   storage::Layout layout(settings.config.state);
@@ -157,7 +159,7 @@ async::Task<> App::start() {
   std::string failed;
   try {
     co_await conductor_.restore();
-    listen();
+    co_await listen();
     co_await intake_.restore();
   } catch (const Exception& error) {
     failed = error.what();
@@ -188,7 +190,7 @@ async::Task<> App::start() {
   notifier_.ready("taking events");
 }
 
-void App::listen() {
+async::Task<> App::listen() {
   const auto settings = settings_.get();
   http::Endpoint socket;
   socket.name = "socket";
@@ -196,12 +198,28 @@ void App::listen() {
   where.path = socket_path(*settings, layout_);
   where.mode = settings->config.listen.socket_mode;
   socket.where = where;
-  server_->listen(socket);
+  co_await listen_on(socket);
   for (const std::string& address : settings->config.listen.http) {
     http::Endpoint endpoint;
     endpoint.name = address;
     endpoint.where = parse_address(address);
-    server_->listen(endpoint);
+    co_await listen_on(endpoint);
+  }
+}
+
+// A process that a killed gantryd was about to start keeps its sockets until it comes to exec.
+async::Task<> App::listen_on(http::Endpoint endpoint) {
+  const auto limit = std::chrono::steady_clock::now() + kListenPatience;
+  for (bool said = false;; said = true) {
+    try {
+      server_->listen(endpoint);
+      co_return;
+    } catch (const Exception& error) {
+      const bool waits = error.error().code == Errc::conflict;
+      if (!waits || std::chrono::steady_clock::now() > limit) throw;
+      if (!said) core::log::warn("waiting for an address", {{"why", error.what()}});
+    }
+    co_await async::sleep_for(kListenPause);
   }
 }
 

@@ -53,7 +53,8 @@ class App {
   async::Task<> drain();
   async::Task<> stop();
   void reload();
-  void listen();
+  async::Task<> listen();
+  async::Task<> listen_on(http::Endpoint endpoint);
   core::UniqueFd lock_state() const;
   static std::string_view report_words(const Settings& settings);
 

@@ -104,7 +104,7 @@ class Supervisor final : public JobStarter {
   MirrorSource mirrors_;
   std::unordered_map<std::string, RunnerPointer> by_token_hash_;
   std::deque<Spare> spares_;
-  std::size_t last_offer_ = 0;         // of the job started last
+  std::size_t last_offer_ = 0;  // of the job started last
   storage::Trust last_trust_ = storage::Trust::trusted;
   bool released_ = false;
 };

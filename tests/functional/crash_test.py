@@ -5,6 +5,7 @@ import os
 import random
 import re
 import signal
+import socket
 import time
 
 import gantry_test
@@ -175,6 +176,17 @@ class SlowRunners(gantry_test.Case):
             for job in view["jobs"]:
                 self.assertEqual(job["log"].count("hello"), 1, job["log"])
         self.assertNotIn("runner died", self.gantry.log())
+
+    def test_a_start_waits_for_a_process_that_still_holds_the_socket_of_a_killed_gantryd(self):
+        self.gantry.kill()
+        os.unlink(self.gantry.socket)
+        with socket.socket(socket.AF_UNIX) as held:
+            held.bind(self.gantry.socket)
+            held.listen()
+            seen = len(self.gantry.log())
+            self.gantry.launch()
+            wait_for(lambda: "waiting for an address" in self.gantry.log()[seen:], "it to wait")
+        wait_for(self.gantry.is_ready, "gantryd to answer")
 
 
 def agents_of(pid):
