@@ -250,6 +250,7 @@ bool Supervisor::try_again(const std::shared_ptr<ActiveJob>& job, const std::str
 async::Task<> Supervisor::ended(RunnerPointer runner, std::string how) {
   runner->ended = true;
   const std::shared_ptr<ActiveJob> job = runner->job;
+  job->control.notify();  // or its long poll goes on, and stopping waits for it
   const core::fs::path folder = layout_.job(job->id);
   if (job->phase != ActiveJob::Phase::finished) {
     auto events = read_spool(folder);
