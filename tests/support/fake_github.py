@@ -246,7 +246,7 @@ def mint(state, values, body):
 
 
 def view(run):
-    return {key: value for key, value in run.items() if key not in ("annotations", "history")}
+    return {key: value for key, value in run.items() if key not in ("annotations", "history", "conclusions")}
 
 
 def write_check_run(state, run, body):
@@ -289,6 +289,7 @@ def write_check_run(state, run, body):
     run["output"].update({k: v for k, v in output.items() if k in ("title", "summary", "text")})
     run["output"]["annotations_count"] = len(run["annotations"])
     run["history"].append(run["status"])
+    run["conclusions"] += [run["conclusion"]] if run["status"] == "completed" else []
 
 
 def create_check_run(state, values, body):
@@ -297,6 +298,7 @@ def create_check_run(state, values, body):
     run = {"id": 0, "node_id": "x", "name": body["name"], "head_sha": body["head_sha"],
            "external_id": "", "status": "queued", "conclusion": None, "started_at": None,
            "completed_at": None, "details_url": None, "annotations": [], "history": [],
+           "conclusions": [],
            "output": {"title": None, "summary": None, "text": None, "annotations_count": 0,
                       "annotations_url": ""}, "pull_requests": [], "app": None}
     write_check_run(state, run, body)
