@@ -37,4 +37,16 @@ export GANTRY_CONFORMANCE_DIR="${GANTRY_CONFORMANCE_DIR:-$GANTRY_SHARED_DIR/conf
 cmake --preset "$preset" > "${TMPDIR:-/tmp}/gantry-configure.$$" || { cat "${TMPDIR:-/tmp}/gantry-configure.$$"; exit 1; }
 rm -f "${TMPDIR:-/tmp}/gantry-configure.$$"
 cmake --build --preset "$preset"
-exec ctest --preset "$preset" --no-tests=error "$@"
+# What was skipped, and why, comes before the summary: ctest itself keeps the reasons in its log.
+ctest --preset "$preset" --no-tests=error "$@" |
+  awk -v log_file="build/$preset/Testing/Temporary/LastTest.log.tmp" '
+    /^[0-9]+% tests passed/ {
+      while ((getline line < log_file) > 0) {
+        if (line ~ /^[0-9]+\/[0-9]+ Test: /) { test = line; sub(/^[^:]*: /, "", test) }
+        else if (sub(/^.*MESSAGE: (skipped|SKIPPED)[:,]? /, "", line) ||
+                 sub(/^(skipped|SKIPPED): /, "", line) || sub(/^.* \.\.\. skipped /, "", line)) {
+          if (!said[test, line]++) print "skipped in " test ": " line
+        }
+      }
+    }
+    { print; fflush() }'

@@ -41,9 +41,9 @@ TEST_CASE("tools: compilers, interpreters and git work in the sandbox") {
       {"tar", "mkdir d && echo x > d/f && tar czf d.tgz d && tar xzOf d.tgz d/f", "x\n"},
   };
   for (const auto& tool : tools) {
-    CAPTURE(tool.name);
+    CAPTURE(std::string(tool.name));
     if (fixture.shell(std::string("command -v ") + tool.name).output.empty()) {
-      MESSAGE("skipped, not visible in the sandbox: " << tool.name);
+      MESSAGE("skipped, not visible in the sandbox: " << std::string(tool.name));
       continue;
     }
     CHECK(fixture.shell(tool.script).output == tool.output);
