@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "proto/github_events.hpp"
 
+#include "core/base/ids.hpp"
 #include "proto/github_payload.hpp"
 
 namespace gantry::proto {
@@ -22,6 +23,8 @@ core::workflow::Repository read_repository(const Value& value) {
   repo.owner = text_of(value["owner"]["login"]);
   if (repo.owner.empty()) repo.owner = text_of(value["owner"]["name"]);
   repo.owner_id = number_of(value["owner"]["id"]);
+  if (repo.id == 0 && !repo.full_name.empty()) repo.id = core::made_id(repo.full_name);
+  if (repo.owner_id == 0 && !repo.owner.empty()) repo.owner_id = core::made_id(repo.owner);
   repo.clone_url = text_of(value["clone_url"]);
   repo.ssh_url = text_of(value["ssh_url"]);
   repo.html_url = text_of(value["html_url"]);

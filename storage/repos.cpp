@@ -39,14 +39,15 @@ core::RepoId put_repository(Database& database, const Repository& repository, co
   Statement statement = database.prepare(
       "INSERT INTO repositories (full_name, clone_url, default_branch, github_id, "
       "installation_id, is_private, created_at, updated_at) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7) "
+      "VALUES (?1, ?2, ?3, coalesce(?4, ?8), ?5, ?6, ?7, ?7) "
       "ON CONFLICT (full_name) DO UPDATE SET full_name = excluded.full_name, "
       "clone_url = excluded.clone_url, default_branch = excluded.default_branch, "
-      "github_id = coalesce(excluded.github_id, github_id), "
+      "github_id = coalesce(?4, github_id, ?8), "
       "installation_id = coalesce(excluded.installation_id, installation_id), "
       "is_private = excluded.is_private, updated_at = excluded.updated_at RETURNING id");
   statement.bind(repository.full_name, repository.clone_url, repository.default_branch,
-                 repository.github_id, repository.installation_id, repository.is_private, now);
+                 repository.github_id, repository.installation_id, repository.is_private, now,
+                 core::made_id(repository.full_name));
   core::RepoId id;
   if (statement.next()) statement.read(id);
   statement.run();

@@ -13,7 +13,7 @@ struct Repository {
   std::string full_name;  // owner/name
   std::string clone_url;
   std::string default_branch = "main";
-  std::optional<std::int64_t> github_id;
+  std::optional<std::int64_t> github_id;  // or core::made_id() of the name
   std::optional<std::int64_t> installation_id;
   bool is_private = false;
   core::Timestamp created_at;
@@ -21,8 +21,8 @@ struct Repository {
 };
 
 // Inserts, or updates the one of that name; `id` and `created_at` of the argument are not used.
-// An absent github_id or installation_id keeps what is known. A github_id that another
-// repository held moves (renamed and made anew).
+// An absent github_id or installation_id keeps what is known; a github_id never known is made. One
+// that another repository held moves (renamed and made anew).
 core::RepoId put_repository(Database& database, const Repository& repository, core::Timestamp now);
 std::optional<Repository> find_repository(Database& database, core::RepoId id);
 std::optional<Repository> find_repository(Database& database, std::string_view full_name);

@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <string_view>
 
 namespace gantry::core {
 
@@ -20,6 +21,10 @@ using DeliveryId = Id<struct DeliveryTag>;  // a received webhook
 using WorkflowId = Id<struct WorkflowTag>;  // one workflow file path of one repository
 using RunId = Id<struct RunTag>;            // one workflow run (all attempts)
 using JobId = Id<struct JobTag>;            // one job (matrix leg) of one attempt
+
+// In place of GitHub's id of a repository or owner whose name came without one. The same for a name
+// in any case; larger than GitHub's own; fifteen digits, so that expressions print it whole.
+std::int64_t made_id(std::string_view name);
 
 }  // namespace gantry::core
 

@@ -2,6 +2,7 @@
 // Small text functions, ASCII only.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +25,9 @@ std::string cut_utf8(std::string_view text, std::size_t limit_bytes, std::string
 
 // Every invalid UTF-8 sequence replaced by U+FFFD.
 std::string to_valid_utf8(std::string_view bytes);
+
+// FNV-1a of the bytes: the same on every machine. Anyone can make two texts of one hash.
+std::uint64_t hash_of(std::string_view text);
 
 // Lower-case hex of random bytes from the kernel; throws Exception.
 std::string random_hex(std::size_t bytes);

@@ -2,6 +2,7 @@
 // gantry hook push: delivers a push as GitHub would, signed; for trying things out and for hosts
 // without GitHub (a git post-receive hook can call it).
 #include "core/base/files.hpp"
+#include "core/base/ids.hpp"
 #include "core/base/text.hpp"
 #include "daemon/cli/commands.hpp"
 #include "daemon/cli/print.hpp"
@@ -47,12 +48,12 @@ nlohmann::json payload(const Options& options) {
           {"pusher", {{"name", options.user}}},
           {"sender", user},
           {"repository",
-           {{"id", 1},
+           {{"id", core::made_id(options.repo)},
             {"name", name},
             {"full_name", options.repo},
             {"private", true},
             {"default_branch", options.default_branch},
-            {"owner", {{"login", owner}, {"id", 1}, {"name", owner}}}}}};
+            {"owner", {{"login", owner}, {"id", core::made_id(owner)}, {"name", owner}}}}}};
 }
 
 int run(const Global& global, const Options& options) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/cli/run_event.hpp"
 
+#include "core/base/ids.hpp"
 #include "core/base/text.hpp"
 #include "core/base/time.hpp"
 
@@ -24,12 +25,12 @@ json person() {
 json repository(const Snapshot& snapshot) {
   const std::size_t slash = snapshot.name.find('/');
   const std::string owner = snapshot.name.substr(0, slash);
-  return {{"id", 1},
+  return {{"id", core::made_id(snapshot.name)},
           {"name", snapshot.name.substr(slash + 1)},
           {"full_name", snapshot.name},
           {"private", true},
           {"default_branch", snapshot.branch},
-          {"owner", {{"login", owner}, {"id", 1}, {"name", owner}}}};
+          {"owner", {{"login", owner}, {"id", core::made_id(owner)}, {"name", owner}}}};
 }
 
 json push(const Snapshot& snapshot) {

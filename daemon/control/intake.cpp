@@ -324,6 +324,7 @@ async::Task<> Intake::process_event(const Item& item, Event event) {
     co_return;
   }
   event.repository.default_branch = repo.default_branch;
+  event.repository.id = repo.github_id.value_or(event.repository.id);
   std::vector<core::run::PlannedWorkflow> planned;
   std::vector<NewRun> runs;
   std::string why_not;
@@ -385,7 +386,8 @@ async::Task<storage::Repository> Intake::keep_repository(
   row.full_name = repository.full_name;
   row.clone_url = conductor_.settings()->clone_url_of(repository.full_name);
   row.default_branch = repository.default_branch.empty() ? "main" : repository.default_branch;
-  if (repository.id != 0) row.github_id = repository.id;
+  const bool is_githubs = repository.id != 0 && repository.id != core::made_id(row.full_name);
+  if (is_githubs) row.github_id = repository.id;
   if (installation != 0) row.installation_id = installation;
   row.is_private = repository.is_private;
   const core::Timestamp now = conductor_.clock().now();
@@ -393,7 +395,7 @@ async::Task<storage::Repository> Intake::keep_repository(
     // Every push would write the same row again: only a change is worth a write.
     const auto known = storage::find_repository(d, row.full_name);
     const bool same = known && known->clone_url == row.clone_url &&
-                      known->default_branch == row.default_branch &&
+                      known->default_branch == row.default_branch && known->github_id &&
                       (!row.github_id || known->github_id == row.github_id) &&
                       (!row.installation_id || known->installation_id == row.installation_id) &&
                       known->is_private == row.is_private;

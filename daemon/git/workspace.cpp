@@ -3,6 +3,7 @@
 
 #include "core/base/error.hpp"
 #include "core/base/files.hpp"
+#include "core/base/text.hpp"
 #include "core/base/unique_fd.hpp"
 
 #include <fcntl.h>
@@ -39,12 +40,9 @@ void lock(const core::UniqueFd& fd, int operation) {
   }
 }
 
-// FNV-1a. Anyone can make two texts of one hash, so the texts are compared too.
+// Anyone can make two texts of one hash, so the texts are compared too.
 std::string short_hash(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : text) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  }
+  const std::uint64_t hash = core::hash_of(text);
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string hex;
   for (int shift = 60; shift >= 0; shift -= 4)

@@ -152,6 +152,52 @@ class Service(gantry_test.Case):
         self.assertEqual(len(self.gantry.delivery(guid)["runs"]), 1)
 
 
+class TwoRepositories(gantry_test.Case):
+    """Deliveries without GitHub's ids: two repositories with the same commits stay two."""
+    WORKFLOW = """on: [push, workflow_dispatch]
+jobs:
+  one:
+    runs-on: ubuntu-latest
+    steps: [{run: 'echo ids=${{ github.repository_id }},${{ github.repository_owner_id }}'}]
+"""
+
+    def ids(self, run):
+        lines = [line for line in self.end_of(run)["jobs"][0]["log"] if line.startswith("ids=")]
+        return lines[-1][4:].split(",")
+
+    def test_by_hook_push_and_by_dispatch(self):
+        sha = self.repo.workflow(self.WORKFLOW)
+        twin = Repo(os.path.join(self.folder, "twin"), "acme/twin")
+        twin.git("pull", "-q", self.repo.folder, "main")
+        self.gantry.repos.append(twin)
+        self.gantry.write_config()
+        self.gantry.restart()
+        ids = {}
+        for repo in (self.repo, twin):
+            guid = self.gantry.cli("hook", "push", "-R", repo.name, "--ref", "refs/heads/main",
+                                   "--after", sha, "--secret-file",
+                                   os.path.join(self.folder, "secret")).stdout.strip()
+            runs = self.gantry.delivery(guid)["runs"]
+            self.assertEqual(len(runs), 1)
+            ids[repo.name] = self.ids(runs[0])
+            for one in ids[repo.name]:
+                self.assertRegex(one, "^[0-9]{15}$")
+        self.assertEqual(len(set(sum(ids.values(), []))), 4)
+        answer = self.gantry.api("/api/v3/repos/octo/hello/actions/workflows/ci.yml/dispatches",
+                                 "POST", {"ref": "main"})
+        self.assertEqual(answer.status, 204, answer.text)
+        newest = self.gantry.own("/runs")["runs"][0]["id"]
+        self.assertEqual(self.ids(newest), ids["octo/hello"])
+        # What GitHub says holds from then on.
+        known = self.gantry.started("push", self.repo.push_event(
+            after=self.repo.workflow(self.WORKFLOW + "# again")))
+        self.assertEqual(self.ids(known[0]), ["1", "9"])
+        guid = self.gantry.cli("hook", "push", "-R", "octo/hello", "--ref", "refs/heads/main",
+                               "--after", sha, "--before", self.repo.sha(), "--secret-file",
+                               os.path.join(self.folder, "secret")).stdout.strip()
+        self.assertEqual(self.ids(self.gantry.delivery(guid)["runs"][0])[0], "1")
+
+
 class Faces(gantry_test.Case):
     """The API's shapes and the CLI's words, over one failed and one good run."""
 

@@ -34,6 +34,19 @@ TEST_CASE("repos: what GitHub told stays when the config does not know it") {
   CHECK(found->installation_id == 6);
 }
 
+TEST_CASE("repos: without GitHub's id a name has one made of it, until GitHub's is known") {
+  test::Fixture f;
+  const auto id_of = [&](const Repository& repository) {
+    return find_repository(f.db, put_repository(f.db, repository, at(2)))->github_id;
+  };
+  const auto made = id_of({.full_name = "octo/new"});
+  CHECK(made == core::made_id("OCTO/New"));
+  CHECK(id_of({.full_name = "octo/other"}) != made);
+  CHECK(id_of({.full_name = "Octo/New"}) == made);
+  CHECK(id_of({.full_name = "octo/new", .github_id = 7}) == 7);
+  CHECK(id_of({.full_name = "octo/new"}) == 7);
+}
+
 TEST_CASE("repos: GitHub's id moves to the repository that has it now") {
   test::Fixture f;
   put_repository(f.db, Repository{.full_name = "octo/hello", .github_id = 5}, at(2));

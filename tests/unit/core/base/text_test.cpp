@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/text.hpp"
 
+#include "core/base/ids.hpp"
+
 #include <doctest/doctest.h>
 
 using namespace gantry::core;
@@ -22,6 +24,15 @@ TEST_CASE("text: invalid UTF-8 becomes the replacement character") {
   CHECK(to_valid_utf8("a\xFFz") == "a\xEF\xBF\xBDz");
   CHECK(to_valid_utf8("ü€😀") == "ü€😀");
   CHECK(to_valid_utf8("\xED\xA0\x80") == "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
+}
+
+TEST_CASE("text: the id made of a name is its own, above GitHub's, and has fifteen digits") {
+  CHECK(made_id("octo/hello") == made_id("Octo/Hello"));
+  CHECK(made_id("octo/hello") != made_id("octo/hell"));
+  for (const char* name : {"", "a", "octo/hello", "octo/other"}) {
+    CHECK(made_id(name) >= 281'474'976'710'656);
+    CHECK(made_id(name) < 1'000'000'000'000'000);
+  }
 }
 
 TEST_CASE("text: split keeps empty parts and trim takes white space only") {
