@@ -205,6 +205,19 @@ void read_storage(Section& section, Storage& storage) {
   storage.cache_retention = std::chrono::days(caches);
 }
 
+void read_mirrors(Section& section, Mirrors& mirrors) {
+  std::int64_t tidy = mirrors.tidy.count();
+  auto packs = static_cast<std::int64_t>(mirrors.packs);
+  auto trees = static_cast<std::int64_t>(mirrors.trees);
+  section.number("tidy_seconds", tidy, 1, 86'400);
+  section.number("packs", packs, 1, 1000);
+  section.number("trees", trees, 0, 1000);
+  section.size("tree_size", mirrors.tree_bytes);
+  mirrors.tidy = std::chrono::seconds(tidy);
+  mirrors.packs = static_cast<std::uint64_t>(packs);
+  mirrors.trees = static_cast<std::uint64_t>(trees);
+}
+
 void read_all(Section& file, Config& config) {
   file.path("state", config.state);
   file.section("listen", [&](Section& section) { read_listen(section, config.listen); });
@@ -217,6 +230,7 @@ void read_all(Section& file, Config& config) {
   file.section("limits", [&](Section& section) { read_limits(section, config.limits); });
   file.section("actions", [&](Section& section) { read_actions(section, config.actions); });
   file.section("storage", [&](Section& section) { read_storage(section, config.storage); });
+  file.section("mirrors", [&](Section& section) { read_mirrors(section, config.mirrors); });
   read_url(file, "id_token_issuer", config.id_token_issuer);
   file.paths("read_only_mounts", config.read_only_mounts);
   file.texts("path", config.path);

@@ -112,6 +112,14 @@ struct Storage {
   std::chrono::days cache_retention{7};      // since the last use
 };
 
+// What repositories keep on disk to start jobs from.
+struct Mirrors {
+  std::chrono::seconds tidy{600};          // between two looks
+  std::uint64_t packs = 20;                // more are put into one
+  std::uint64_t trees = 4;                 // shared by jobs, of a repository
+  std::uint64_t tree_bytes = 20ULL << 30;  // of all these; 0 = no limit
+};
+
 // SIGTERM: let running jobs end, leave them to the runners, or cancel all runs.
 enum class OnStop { drain, stop, cancel };
 enum class Confine { yes, no };
@@ -125,6 +133,7 @@ struct Config {
   Limits limits;
   Actions actions;
   Storage storage;
+  Mirrors mirrors;
   std::string id_token_issuer;             // "" = listen.public_url
   std::vector<fs::path> read_only_mounts;  // of the host, seen by every job
   std::vector<std::string> path;           // PATH of jobs; empty = the usual

@@ -41,6 +41,10 @@ TEST_CASE("config: the commented sample is the defaults") {
   CHECK(parsed.config->storage.upload_bytes == defaults.storage.upload_bytes);
   CHECK(parsed.config->storage.cache_bytes == defaults.storage.cache_bytes);
   CHECK(parsed.config->storage.cache_retention == defaults.storage.cache_retention);
+  CHECK(parsed.config->mirrors.tidy == defaults.mirrors.tidy);
+  CHECK(parsed.config->mirrors.packs == defaults.mirrors.packs);
+  CHECK(parsed.config->mirrors.trees == defaults.mirrors.trees);
+  CHECK(parsed.config->mirrors.tree_bytes == defaults.mirrors.tree_bytes);
   CHECK(parsed.config->drain_timeout == defaults.drain_timeout);
   CHECK(parsed.config->log_level == defaults.log_level);
   CHECK(parsed.config->actions.sources == defaults.actions.sources);
