@@ -49,6 +49,7 @@ async::Task<std::vector<WorkflowFile>> Intake::read_workflows(storage::Repositor
   git::Ensure ensure;
   ensure.source = git_.source_of(repo, token);
   ensure.shas.push_back(sha);
+  ensure.unreferenced = git::Unreferenced::ask_for;
   co_await git_.call(repo, token, std::move(ensure));
   git::ReadFiles read;
   read.sha = sha;
@@ -224,7 +225,8 @@ async::Task<core::RunId> Intake::dispatch(Dispatch wanted) {
   event_repo.full_name = repo.full_name;
   event_repo.owner = repo.full_name.substr(0, repo.full_name.find('/'));
   event_repo.name = repo.full_name.substr(repo.full_name.find('/') + 1);
-  event_repo.id = repo.github_id.value_or(0);
+  event_repo.id = repo.github_id.value_or(core::made_id(repo.full_name));
+  event_repo.owner_id = core::made_id(event_repo.owner);
   event_repo.default_branch = repo.default_branch;
   event_repo.is_private = repo.is_private;
   core::workflow::Actor actor;

@@ -59,6 +59,7 @@ async::Task<proto::MirrorAnswer> MirrorDesk::fetch(storage::Repository repo,
     git::Ensure ensure;
     ensure.source = source;
     ensure.shas.push_back(request.sha);
+    ensure.unreferenced = git::Unreferenced::ask_for;
     co_await git_.call(repo, token, std::move(ensure));
     rev = request.sha;
   } else {

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/files.hpp"
 #include "daemon/git/client.hpp"
-#include "daemon/git/mirror_internal.hpp"
-
-#include <unistd.h>
+#include "daemon/git/remote_internal.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <optional>
 #include <set>
 
 namespace gantry::daemon::git {
@@ -15,69 +11,6 @@ namespace {
 
 using core::Errc;
 using core::Exception;
-
-struct FetchContext {
-  Watchdog* watchdog = nullptr;
-  const Source* source = nullptr;
-  int credentials_asked = 0;
-};
-
-FetchContext& context_of(void* payload) {
-  return *static_cast<FetchContext*>(payload);
-}
-
-int refuse(const char* why) {
-  git_error_set_str(GIT_ERROR_CALLBACK, why);
-  return GIT_EAUTH;
-}
-
-int on_credentials(git_credential** out, const char* /*url*/, const char* user, unsigned allowed,
-                   void* payload) {
-  FetchContext& context = context_of(payload);
-  context.watchdog->touch();
-  if ((allowed & GIT_CREDENTIAL_USERNAME) != 0) return git_credential_username_new(out, "git");
-  // libgit2 asks again when the server refused what it was given.
-  if (++context.credentials_asked > 1) return refuse("the server refuses the credentials");
-  const Source& source = *context.source;
-  if ((allowed & GIT_CREDENTIAL_SSH_KEY) != 0 && !source.ssh_key.empty()) {
-    return git_credential_ssh_key_new(out, user != nullptr ? user : "git", nullptr,
-                                      source.ssh_key.c_str(), "");
-  }
-  if ((allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT) != 0 && !source.token.empty()) {
-    return git_credential_userpass_plaintext_new(out, "x-access-token", source.token.c_str());
-  }
-  return refuse("the server asks for credentials and none fit; give a token or an ssh key");
-}
-
-int on_certificate(git_cert* /*certificate*/, int valid, const char* host, void* payload) {
-  context_of(payload).watchdog->touch();
-  if (valid != 0) return 0;
-  const std::string why =
-      "the certificate or host key of '" + std::string(host) + "' is not one to be trusted";
-  git_error_set_str(GIT_ERROR_SSL, why.c_str());
-  return GIT_ECERTIFICATE;
-}
-
-int on_transfer(const git_indexer_progress* /*progress*/, void* payload) {
-  context_of(payload).watchdog->touch();
-  return 0;
-}
-
-int on_text(const char* /*text*/, int /*length*/, void* payload) {
-  context_of(payload).watchdog->touch();
-  return 0;
-}
-
-int on_pack(int /*stage*/, std::uint32_t /*current*/, std::uint32_t /*total*/, void* payload) {
-  context_of(payload).watchdog->touch();
-  return 0;
-}
-
-int on_tip(const char* /*name*/, const git_oid* /*before*/, const git_oid* /*after*/,
-           void* payload) {
-  context_of(payload).watchdog->touch();
-  return 0;
-}
 
 bool is_pull_ref(std::string_view ref) {
   constexpr std::string_view kPrefix = "refs/pull/";
@@ -105,87 +38,40 @@ std::vector<std::string> refspecs_for(const std::vector<std::string>& pulls) {
   return specs;
 }
 
-bool is_loopback_http(std::string_view url) {
-  for (const std::string_view host : {"http://127.0.0.1", "http://localhost", "http://[::1]"}) {
-    if (url.starts_with(host) && url.find_first_of(":/", host.size()) == host.size()) return true;
-  }
-  return false;
+// Nothing when it stands on a file or a folder, as a tag may.
+CommitHandle commit_of(const git_reference* ref) {
+  git_object* peeled = nullptr;
+  if (git_reference_peel(&peeled, ref, GIT_OBJECT_COMMIT) < 0) return nullptr;
+  return CommitHandle(reinterpret_cast<git_commit*>(peeled));
 }
 
-void check_source(const Source& source) {
-  const bool is_plain_http = source.url.starts_with("http://");
-  if (is_plain_http && !source.token.empty() && !is_loopback_http(source.url)) {
-    throw Exception(Errc::denied, "fetching '" + source.url +
-                                      "': a token must not travel unencrypted; use https");
-  }
-  if (source.ssh_key.empty() == source.known_hosts.empty()) return;
-  throw Exception(Errc::invalid, "fetching '" + source.url +
-                                     "': ssh needs both a key and a known_hosts file; give both");
-}
-
-void trust_certificates(const Source& source) {
-  if (source.ca_file.empty()) return;
-  check(git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, source.ca_file.c_str(), nullptr),
-        "reading the certificates of '" + source.ca_file + "'");
-}
-
-// libssh2 reads the host keys from $HOME/.ssh/known_hosts and nowhere else.
-std::optional<core::TempDir> home_for_ssh(const Source& source) {
-  if (source.known_hosts.empty()) return std::nullopt;
-  core::TempDir home;
-  fs::create_directory(home.path() / ".ssh");
-  fs::create_symlink(fs::absolute(source.known_hosts), home.path() / ".ssh" / "known_hosts");
-  if (::setenv("HOME", home.path().c_str(), 1) != 0) core::throw_errno("setting HOME");
-  return home;
-}
-
-// Deleted branches and tags go before new ones come: `a` may have become `a/b`.
+// Deleted branches and tags go before new ones come: `a` may have become `a/b`. So do, before a
+// fetch from a folder, refs that lead to no commit: libgit2's local transport trips over them. The
+// fetch brings them again.
 void prune(git_repository* repository, git_remote* remote) {
   const git_remote_head** heads = nullptr;
   std::size_t count = 0;
   check(git_remote_ls(&heads, &count, remote), "listing the refs of the source");
+  const bool is_local = !local_folder({.url = git_remote_url(remote)}).empty();
   std::set<std::string, std::less<>> offered;
   for (std::size_t i = 0; i < count; ++i)
     offered.insert(heads[i]->name);
   const auto refs = acquire<ReferenceIteratorHandle>("listing the refs of the mirror",
                                                      git_reference_iterator_new, repository);
   std::vector<std::string> gone;
-  const char* name = nullptr;
+  git_reference* next = nullptr;
   int code = 0;
-  while ((code = git_reference_next_name(&name, refs.get())) == 0) {
-    const std::string_view ref(name);
-    const bool is_mirrored = ref.starts_with("refs/heads/") || ref.starts_with("refs/tags/");
-    if (is_mirrored && !offered.contains(ref)) gone.emplace_back(ref);
+  while ((code = git_reference_next(&next, refs.get())) == 0) {
+    const ReferenceHandle ref(next);
+    const std::string_view name = git_reference_name(next);
+    const bool is_mirrored = name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
+    const bool is_gone = is_mirrored && !offered.contains(name);
+    if (is_gone || (is_local && !commit_of(next))) gone.emplace_back(name);
   }
   if (code != GIT_ITEROVER) check(code, "listing the refs of the mirror");
   for (const std::string& ref : gone) {
     check(git_reference_remove(repository, ref.c_str()), "deleting ref '" + ref + "'");
   }
-}
-
-void connect(git_remote* remote, const git_fetch_options& fetch, const std::string& doing) {
-  git_remote_connect_options options = GIT_REMOTE_CONNECT_OPTIONS_INIT;
-  options.callbacks = fetch.callbacks;
-  // Within one host only: another one must not be given the token, nor reached through us.
-  options.follow_redirects = GIT_REMOTE_REDIRECT_NONE;
-  try {
-    check(git_remote_connect_ext(remote, GIT_DIRECTION_FETCH, &options), doing);
-  } catch (const Exception& error) {
-    // A refused connection is to libgit2 an error of the operating system like any other.
-    const bool is_remote = local_folder({.url = git_remote_url(remote)}).empty();
-    if (!is_remote || error.error().code != Errc::io) throw;
-    throw Exception(Errc::unavailable, error.what());
-  }
-}
-
-std::string default_branch_of(git_remote* remote) {
-  git_buf name = {};
-  const int code = git_remote_default_branch(&name, remote);
-  if (code == GIT_ENOTFOUND) return {};
-  check(code, "reading the default branch");
-  std::string branch(name.ptr, name.size);
-  git_buf_dispose(&name);
-  return branch;
 }
 
 std::vector<Ref> list_refs(git_repository* repository, const std::vector<std::string>& pulls) {
@@ -199,11 +85,8 @@ std::vector<Ref> list_refs(git_repository* repository, const std::vector<std::st
     const std::string name = git_reference_name(ref.get());
     const bool is_pull = name.starts_with("refs/pull/");
     if (is_pull && std::find(pulls.begin(), pulls.end(), name) == pulls.end()) continue;
-    git_object* peeled = nullptr;
-    // A tag may stand on a tree or a blob; nothing can run there.
-    if (git_reference_peel(&peeled, ref.get(), GIT_OBJECT_COMMIT) < 0) continue;
-    const ObjectHandle commit(peeled);
-    listed.push_back({name, to_hex(*git_object_id(commit.get()))});
+    const CommitHandle commit = commit_of(next);
+    if (commit) listed.push_back({name, to_hex(*git_commit_id(commit.get()))});
   }
   if (code != GIT_ITEROVER) check(code, "listing the refs of the mirror");
   std::sort(listed.begin(), listed.end(),
@@ -222,39 +105,48 @@ void write_refs_state(const fs::path& mirror, const std::vector<Ref>& refs) {
   core::write_file_atomic(mirror / "gantry-refs", to_hex(id) + "\n");
 }
 
-std::string connect_and_fetch(Mirror& mirror, const Fetch& request) {
-  git_repository* repository = mirror.repository();
-  const std::string doing = "fetching '" + request.source.url + "'";
-  std::vector<std::string> specs = refspecs_for(request.pulls);
-  const auto remote = acquire<RemoteHandle>(doing, git_remote_create_anonymous, repository,
-                                            request.source.url.c_str());
-  FetchContext context{.watchdog = &mirror.watchdog(), .source = &request.source};
-  git_fetch_options options = GIT_FETCH_OPTIONS_INIT;
-  options.update_fetchhead = 0;
-  options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE;
-  options.callbacks.payload = &context;
-  options.callbacks.credentials = on_credentials;
-  options.callbacks.certificate_check = on_certificate;
-  options.callbacks.transfer_progress = on_transfer;
-  options.callbacks.sideband_progress = on_text;
-  options.callbacks.pack_progress = on_pack;
-  options.callbacks.update_tips = on_tip;
+// libgit2's local transport gives only what refs lead to, so the commit is packed by ourselves.
+void copy_commit(Mirror& mirror, const Source& source, const std::string& sha) {
+  const std::string doing = "copying commit '" + sha + "' from '" + source.url + "'";
+  const auto from =
+      acquire<RepositoryHandle>(doing, git_repository_open, local_folder(source).c_str());
+  const git_oid id = to_oid(sha);
+  git_commit* found = nullptr;
+  if (git_commit_lookup(&found, from.get(), &id) < 0) return;
+  const CommitHandle commit(found);
+  const auto walk = acquire<RevwalkHandle>(doing, git_revwalk_new, from.get());
+  check(git_revwalk_push(walk.get(), &id), doing);
+  for (const Ref& ref : list_refs(mirror.repository(), {})) {
+    const git_oid known = to_oid(ref.commit);
+    git_commit* shared = nullptr;
+    if (git_commit_lookup(&shared, from.get(), &known) < 0) continue;
+    const CommitHandle owner(shared);
+    check(git_revwalk_hide(walk.get(), &known), doing);
+  }
+  const auto builder = acquire<PackBuilderHandle>(doing, git_packbuilder_new, from.get());
+  check(git_packbuilder_insert_walk(builder.get(), walk.get()), doing);
+  const fs::path folder = mirror.path() / "objects" / "pack";
+  check(git_packbuilder_write(builder.get(), folder.c_str(), 0444, nullptr, nullptr), doing);
+}
 
-  const Watched watched(mirror.watchdog(), doing);
-  connect(remote.get(), options, doing);
-  prune(repository, remote.get());
-  std::vector<char*> pointers;
-  pointers.reserve(specs.size());
-  for (std::string& spec : specs)
-    pointers.push_back(spec.data());
-  const git_strarray list{pointers.data(), pointers.size()};
-  check(git_remote_download(remote.get(), &list, &options), doing);
-  check(git_remote_update_tips(remote.get(), &options.callbacks, 0, GIT_REMOTE_DOWNLOAD_TAGS_NONE,
-                               nullptr),
-        doing);
-  std::string branch = default_branch_of(remote.get());
-  check(git_remote_disconnect(remote.get()), doing);
-  return branch;
+// Asks for a commit no ref leads to; servers need not give it.
+void fetch_unreferenced(Mirror& mirror, const Source& source, const std::string& sha) {
+  const MirrorLock lock(mirror.path());
+  if (!local_folder(source).empty()) {
+    copy_commit(mirror, source, sha);
+    return;
+  }
+  try {
+    Remote(mirror, source).fetch_commit(sha);
+  } catch (const Exception& error) {
+    const std::string_view why = error.what();
+    // What libgit2 makes of "not our ref", depending on when the server says it, and its own words
+    // when single commits are not offered at all.
+    const bool is_refused = why.find(": remote error: ") != std::string_view::npos ||
+                            why.ends_with(": early EOF") ||
+                            why.find("cannot fetch a specific object") != std::string_view::npos;
+    if (!is_refused) throw;
+  }
 }
 
 bool has_commit(Mirror& mirror, const std::string& sha) {
@@ -270,14 +162,17 @@ bool has_commit(Mirror& mirror, const std::string& sha) {
 }  // namespace
 
 RefList run(Mirror& mirror, const Fetch& request) {
-  check_source(request.source);
-  trust_certificates(request.source);
-  const auto home = home_for_ssh(request.source);
+  std::vector<std::string> specs = refspecs_for(request.pulls);
   fs::create_directories(mirror.path());
   const MirrorLock lock(mirror.path());
   if (lock.predecessor_died() || !fs::exists(mirror.path() / "gantry-mirror")) mirror.prepare();
   RefList list;
-  list.default_branch = connect_and_fetch(mirror, request);
+  {
+    Remote remote(mirror, request.source);
+    prune(mirror.repository(), remote.get());
+    remote.fetch(std::move(specs));
+    list.default_branch = remote.default_branch();
+  }
   list.refs = list_refs(mirror.repository(), request.pulls);
   write_refs_state(mirror.path(), list.refs);
   return list;
@@ -289,10 +184,14 @@ Ensured run(Mirror& mirror, const Ensure& request) {
   run(mirror, Fetch{request.source, request.pulls});
   for (const std::string& sha : request.shas) {
     if (!is_missing(sha)) continue;
-    throw Exception(Errc::not_found,
-                    "fetching commit '" + sha + "' from '" + request.source.url +
-                        "': no branch, tag or pull request there leads to it; it may have been "
-                        "replaced by a forced push");
+    if (request.unreferenced == Unreferenced::ask_for) {
+      fetch_unreferenced(mirror, request.source, sha);
+      if (!is_missing(sha)) continue;
+    }
+    throw Exception(Errc::not_found, "fetching commit '" + sha + "' from '" + request.source.url +
+                                         "': it is no longer there: no branch, tag or pull "
+                                         "request leads to it; it may have been replaced by a "
+                                         "forced push");
   }
   return {.fetched = true};
 }

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/git/libgit2_internal.hpp"
 
+#include "core/base/text.hpp"
+
 namespace gantry::daemon::git {
 namespace {
 
 using core::Errc;
 using core::Exception;
+
+constexpr std::size_t kMaxWords = 500;  // a name in them may be as long as a stranger made it
 
 Errc code_for(int code, int category, std::string_view why) {
   if (code == GIT_ENOTFOUND) return Errc::not_found;
@@ -40,7 +44,7 @@ void throw_git_error(int code, std::string_view doing) {
                               ? last->message
                               : "libgit2 gave up without a reason (" + std::to_string(code) + ")";
   throw Exception(code_for(code, last != nullptr ? last->klass : GIT_ERROR_NONE, why),
-                  std::string(doing) + ": " + why);
+                  std::string(doing) + ": " + core::cut_utf8(why, kMaxWords));
 }
 
 std::string to_hex(const git_oid& id) {

@@ -14,7 +14,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Ref, name, commit)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RefList, refs, default_branch)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Fetch, source, pulls)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Ensured, fetched)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Ensure, source, shas, pulls)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Ensure, source, shas, pulls, unreferenced)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Commit, sha, tree, ref, author_name, author_email, message,
                                    parents, authored, committed)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Resolve, rev)

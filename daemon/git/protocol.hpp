@@ -14,7 +14,7 @@
 
 namespace gantry::daemon::git {
 
-inline constexpr int kProtocolVersion = 2;
+inline constexpr int kProtocolVersion = 3;
 inline constexpr std::size_t kMaxLineBytes = std::size_t{256} << 20;
 
 // Where a mirror is fetched from: https://, ssh:// (or user@host:path), file:// or a local path.
@@ -49,12 +49,19 @@ struct Ensured {
   bool fetched = false;
 };
 
+enum class Unreferenced {
+  refuse,
+  // A forced push may have replaced it. On GitHub a commit so asked for may be one of a fork.
+  ask_for,
+};
+
 // Answers at once when every commit is in the mirror, else fetches. not_found names the missing.
 struct Ensure {
   using Answer = Ensured;
   Source source;
   std::vector<std::string> shas;
   std::vector<std::string> pulls;
+  Unreferenced unreferenced = Unreferenced::refuse;  // commits that no ref leads to
 };
 
 struct Commit {

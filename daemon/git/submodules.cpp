@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace gantry::daemon::git {
 namespace {
@@ -32,6 +33,12 @@ bool is_plain_path(const std::string& path) {
     }
   }
   return path.find_first_of(std::string_view("\n\r\\\0", 4)) == std::string::npos;
+}
+
+// It is written into the job's .git/config.
+bool is_plain_url(const std::string& url) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  return !url.empty() && url.front() != '-' && std::none_of(url.begin(), url.end(), is_control);
 }
 
 int take_entry(const git_config_entry* entry, void* payload) {
@@ -72,6 +79,21 @@ std::string commit_at(git_tree* root, const std::string& path) {
   return to_hex(*git_tree_entry_id(found));
 }
 
+// One's .git folder would lie inside of another's.
+void refuse_nested_names(const SubmoduleList& list, const std::string& doing) {
+  std::set<fs::path> names;
+  for (const Submodule& submodule : list.submodules)
+    names.insert(submodule.name);
+  for (const fs::path& name : names) {
+    for (fs::path outer = name.parent_path(); !outer.empty(); outer = outer.parent_path()) {
+      if (!names.contains(outer)) continue;
+      throw Exception(Errc::invalid, doing + ": submodule '" + name.string() +
+                                         "' is named as if inside of '" + outer.string() +
+                                         "'; rename it in .gitmodules");
+    }
+  }
+}
+
 }  // namespace
 
 SubmoduleList run(Mirror& mirror, const FindSubmodules& request) {
@@ -95,7 +117,7 @@ SubmoduleList run(Mirror& mirror, const FindSubmodules& request) {
     Submodule submodule{.name = name, .path = path, .url = entry.url};
     submodule.sha = commit_at(root.get(), path);
     if (submodule.sha.empty() || entry.update == "none") continue;
-    if (entry.url.empty() || entry.url.front() == '-') {
+    if (!is_plain_url(entry.url)) {
       throw Exception(Errc::invalid,
                       doing + ": submodule '" + name + "' has no usable url in .gitmodules");
     }
@@ -104,6 +126,7 @@ SubmoduleList run(Mirror& mirror, const FindSubmodules& request) {
   if (list.submodules.size() > kMaxSubmodules) {
     throw Exception(Errc::too_large, doing + ": there are more than 1000");
   }
+  refuse_nested_names(list, doing);
   std::sort(list.submodules.begin(), list.submodules.end(),
             [](const Submodule& a, const Submodule& b) { return a.path < b.path; });
   return list;

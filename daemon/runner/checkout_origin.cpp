@@ -140,7 +140,7 @@ std::string host_of(std::string_view url) {
 core::Result<Origin> choose_origin(const OriginWanted& wanted, const proto::JobMessage& message) {
   const Address address = parse(wanted.url);
   const Address own = parse(message.repository.server_url);
-  if (address.scheme == Scheme::other || address.host.empty()) {
+  if (address.scheme == Scheme::other || address.host.empty() || address.host.front() == '-') {
     return fail(Errc::invalid, "checking out '" + wanted.url +
                                    "': only https and ssh addresses without a password are "
                                    "fetched");

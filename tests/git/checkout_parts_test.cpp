@@ -50,10 +50,15 @@ TEST_CASE("git submodules: names and paths that lead out, and urls that are opti
                            "[submodule \"a\"]\n\tpath = .git/hooks\n\turl = ../b\n",
                            "[submodule \"a\"]\n\tpath = /a\n\turl = ../b\n",
                            "[submodule \"a\"]\n\tpath = a\n\turl = -u./x\n",
+                           "[submodule \"a\"]\n\tpath = a\n\turl = \"https://x/y\\n[core]\"\n",
+                           "[submodule \"a\"]\n\tpath = a/.GIT/b\n\turl = ../b\n",
+                           "[submodule \"a\"]\n\tpath = a\n\turl = ../b\n"
+                           "[submodule \"a/hooks\"]\n\tpath = b\n\turl = ../b\n",
                            "[submodule \"a\"]\n\tpath = a\n", "[submodule \"a\n"}) {
     CAPTURE(text);
     const Repository repository;
     add_gitlink(repository, "a", 'a');
+    add_gitlink(repository, "b", 'b');
     repository.write(".gitmodules", text);
     CHECK_FALSE(error_of([&] { submodules(repository); }).message.empty());
   }

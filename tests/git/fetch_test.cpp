@@ -63,6 +63,26 @@ TEST_CASE(
   CHECK(commit_of(list, "refs/heads/topic/new") == one);
 }
 
+TEST_CASE("git fetch: tags on files and folders are no hindrance, now and later") {
+  const Repository repository;
+  repository.write("folder/file", "text");
+  repository.commit("one");
+  Client client(options_for(repository));
+  fetch(client, repository);
+  repository.git("tag blob HEAD:folder/file && git tag tree HEAD:folder");
+  repository.git("tag -a -m noted noted HEAD:folder/file && git tag -a -m 2 nested noted");
+  CHECK(fetch(client, repository).refs.size() == 1);
+  repository.git("tag -f blob $(echo other | git hash-object -w --stdin)");
+  const std::string two = repository.commit("two");
+  for (int again = 0; again < 2; ++again) {
+    const RefList list = fetch(client, repository);
+    CHECK(list.refs.size() == 1);
+    CHECK(commit_of(list, "refs/heads/main") == two);
+  }
+  CHECK(client.call(Ensure{repository.from(), {two}, {}}, kDeadline).fetched == false);
+  CHECK(shell(repository.mirror, "git fsck --full 2>&1").find("error") == std::string::npos);
+}
+
 TEST_CASE("git fetch: an empty repository has no refs and no default branch") {
   const Repository repository;
   Client client(options_for(repository));
@@ -122,8 +142,29 @@ TEST_CASE("git ensure: fetches only when a commit is missing, and names the one 
   });
   CHECK(error.code == Errc::not_found);
   CHECK(error.message == "fetching commit '" + missing + "' from '" + repository.source.string() +
-                             "': no branch, tag or pull request there leads to it; it may have "
-                             "been replaced by a forced push");
+                             "': it is no longer there: no branch, tag or pull request leads to "
+                             "it; it may have been replaced by a forced push");
+}
+
+TEST_CASE("git ensure: a commit no ref leads to comes from a folder when it is asked for") {
+  const Repository repository;
+  const std::string one = repository.commit("one");
+  repository.write("lost", "lost");
+  repository.commit("between");
+  const std::string lost = repository.commit("lost");
+  repository.git("reset -q --hard " + one);
+  Client client(options_for(repository));
+  Ensure ensure{.source = repository.from(), .shas = {lost}};
+  CHECK(error_of([&] { client.call(ensure, kDeadline); }).code == Errc::not_found);
+  ensure.unreferenced = Unreferenced::ask_for;
+  CHECK(client.call(ensure, kDeadline).fetched);
+  CHECK(client.call(ReadFile{.sha = lost, .path = "lost"}, kDeadline).content == "lost");
+  CHECK(fetch(client, repository).refs.size() == 1);
+  for (const std::string& missing :
+       {std::string(40, 'a'), repository.git("rev-parse HEAD^{tree}")}) {
+    ensure.shas = {missing};
+    CHECK_FALSE(error_of([&] { client.call(ensure, kDeadline); }).message.empty());
+  }
 }
 
 TEST_CASE("git fetch: what a killed fetch left behind is cleared") {

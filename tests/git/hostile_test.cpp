@@ -84,6 +84,57 @@ TEST_CASE("git hostile: a folder named .git in any case is refused") {
   }
 }
 
+TEST_CASE("git hostile: a .git that is a link or a file is refused, whatever its case") {
+  for (const std::string name : {".git", ".Git", ".GIT"}) {
+    for (const std::string mode : {"120000", "100644", "160000"}) {
+      CAPTURE(name);
+      CAPTURE(mode);
+      const Repository repository;
+      const fs::path outside = repository.make_folder("outside");
+      const std::string blob = make_blob(repository, "gitdir: " + outside.string());
+      CHECK(export_tree(repository, make_tree(repository, {{mode, name, blob}})) != "");
+      CHECK(fs::is_empty(outside));
+    }
+  }
+}
+
+TEST_CASE("git hostile: attributes name filters, and none of them is run") {
+  const Repository repository;
+  const fs::path flag = repository.make_folder("exports") / "ran";
+  for (const char* file : {"a.x", "a.y", "a.z"})
+    repository.write(file, "as it is");
+  repository.commit("files");
+  repository.write(".gitattributes",
+                   "*.x filter=evil\n*.y diff=evil merge=evil\n*.z working-tree-encoding=evil\n");
+  repository.git(
+      "update-index --add --cacheinfo 100644,$(git hash-object -w --no-filters "
+      ".gitattributes),.gitattributes && git commit -q -m filters");
+  repository.git("config filter.evil.smudge 'touch " + flag.string() + "'");
+  repository.git("config filter.evil.process 'touch " + flag.string() + "'");
+  repository.git("config filter.evil.required true");
+  CHECK(export_tree(repository, repository.git("rev-parse HEAD^{tree}")) == "");
+  for (const char* file : {"a.x", "a.y", "a.z"})
+    CHECK(core::read_file(repository.dir.path() / "exports/hostile" / file) == "as it is");
+  CHECK_FALSE(fs::exists(flag));
+}
+
+TEST_CASE("git hostile: line ends and identifiers that attributes ask for are as git makes them") {
+  const Repository repository;
+  repository.write(".gitattributes", "*.crlf text eol=crlf\n*.id ident\n* text=auto\n");
+  repository.write("sub/.gitattributes", "*.crlf -text\n*.sub eol=crlf\n");
+  for (const char* file : {"a.crlf", "sub/a.crlf", "sub/a.sub", "a.sub", "plain"})
+    repository.write(file, "one\ntwo\n");
+  repository.write("a.id", "$Id$\n");
+  repository.commit("attributes");
+  CHECK(export_tree(repository, repository.git("rev-parse HEAD^{tree}")) == "");
+  const fs::path ours = repository.dir.path() / "exports/hostile";
+  const fs::path theirs = repository.dir.path() / "theirs";
+  repository.git("clone -q . " + theirs.string());
+  CHECK(shell(ours, "find . -path ./.git -prune -o -type f -exec sha256sum {} + | sort") ==
+        shell(theirs, "find . -path ./.git -prune -o -type f -exec sha256sum {} + | sort"));
+  CHECK(shell(ours, "git status --porcelain") == "");
+}
+
 TEST_CASE("git hostile: nothing is written through a link of the tree itself") {
   const Repository repository;
   const fs::path outside = repository.make_folder("outside");

@@ -47,7 +47,7 @@ TEST_CASE("git protocol: another version is refused with both versions named") {
         decode_request(R"({"version":9,"verb":"resolve","request":{"rev":"x"}})");
       }).message;
   CHECK(message ==
-        "talking to gantry-git: the other side speaks version 9, this one version 2; install "
+        "talking to gantry-git: the other side speaks version 9, this one version 3; install "
         "programs of one release");
 }
 

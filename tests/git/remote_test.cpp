@@ -117,6 +117,69 @@ TEST_CASE("git over http: a redirect is followed within its host only") {
   CHECK(error.message.ends_with("cannot redirect from '127.0.0.1' to 'localhost'"));
 }
 
+TEST_CASE("git over http: refs with names that lead elsewhere or that git forbids are left out") {
+  const Served served(Served::Tls::no);
+  const fs::path list = served.dir.path() / "refs";
+  const auto offer = [&](const std::string& name) {
+    core::write_file_atomic(list, served.sha + " " + name + "\n");
+  };
+  const Server hostile({"/usr/bin/python3", "-B", git_server_script(), "--root",
+                        served.dir.path() / "served", "--refs", list},
+                       served.dir.path());
+  const Source source{.url = "http://127.0.0.1:" + hostile.said() + "/public/r.git"};
+  for (const std::string& name :
+       {std::string("refs/heads/../../x"), std::string("refs/heads/../../../x"),
+        std::string("refs/heads/x.lock"), std::string("refs/heads/a//b"),
+        std::string("refs/heads/"), std::string("refs/heads/a b"), std::string("refs/heads/\x01"),
+        std::string("refs/heads/@{1}"), std::string("refs/tags/.."), std::string("refs/heads/.x"),
+        std::string("/refs/heads/x"), std::string("../HEAD"), std::string("gantry-refs")}) {
+    CAPTURE(name);
+    offer(name);
+    CHECK(fetch_from(served, source).refs.size() == 2);
+  }
+  offer("refs/heads/-x");
+  CHECK(fetch_from(served, source).refs.size() == 3);
+  CHECK_FALSE(fs::exists(served.dir.path() / "x"));
+  CHECK_FALSE(fs::exists(served.mirror / "x"));
+  for (const std::string& name :
+       {"refs/heads/" + std::string(300, 'x'), "refs/heads/" + std::string(5000, 'x'),
+        std::string("refs/heads/main/below")}) {
+    CAPTURE(name);
+    offer(name);
+    const core::Error error = error_of([&] { fetch_from(served, source); });
+    CHECK(error.message.starts_with("fetching '" + source.url + "': "));
+    CHECK(error.message.size() < 1000);
+  }
+  offer("refs/heads/again");
+  CHECK(fetch_from(served, source).refs.size() == 3);
+}
+
+TEST_CASE("git over http: a commit no ref leads to comes where the server gives such") {
+  const Served served(Served::Tls::no);
+  const fs::path source = served.dir.path() / "served/public/r.git";
+  const std::string lost = shell(source, "git commit-tree -p main -m lost main^{tree}");
+  Ensure ensure{.source = {.url = served.url + "/public/r.git"},
+                .shas = {lost},
+                .unreferenced = Unreferenced::ask_for};
+  ClientOptions options = options_for(served);
+  options.source = ensure.source;
+  Client client(options);
+  const std::string gone = "fetching commit '" + lost + "' from '" + ensure.source.url +
+                           "': it is no longer there: no branch, tag or pull request leads to it; "
+                           "it may have been replaced by a forced push";
+  core::Error error = error_of([&] { client.call(ensure, kDeadline); });
+  CHECK(error.code == Errc::not_found);
+  CHECK(error.message == gone);
+  shell(source, "git config uploadpack.allowReachableSHA1InWant true");
+  error = error_of([&] { client.call(ensure, kDeadline); });
+  CHECK(error.code == Errc::not_found);
+  CHECK(error.message == gone);
+  shell(source, "git config uploadpack.allowAnySHA1InWant true");
+  CHECK(client.call(ensure, kDeadline).fetched);
+  CHECK(client.call(Resolve{lost}, kDeadline).parents.size() == 1);
+  CHECK(shell(served.mirror, "git for-each-ref | wc -l") == "1");
+}
+
 TEST_CASE("git over ssh: the key opens, the host key is checked") {
   if (!fs::exists("/usr/sbin/sshd")) {
     MESSAGE("skipped: openssh-server is not installed");
@@ -147,4 +210,36 @@ TEST_CASE("git over ssh: the key opens, the host key is checked") {
   error = error_of([&] { fetch_from(repository, source); });
   CHECK(error.code == Errc::denied);
   CHECK(error.message == "fetching '" + source.url + "': the server refuses the credentials");
+}
+
+TEST_CASE("git over ssh: an RSA key opens, or it is said which key would") {
+  if (!fs::exists("/usr/sbin/sshd")) {
+    MESSAGE("skipped: openssh-server is not installed");
+    return;
+  }
+  const Repository repository;
+  repository.commit("one");
+  shell(repository.dir.path(), "chmod 755 .");
+  const SshServer server(repository.dir.path() / "ssh");
+  Source source = server.source(repository.source);
+  for (const std::string form : {"openssh", "PEM"}) {
+    CAPTURE(form);
+    const fs::path key = repository.dir.path() / "ssh" / form;
+    shell(key.parent_path(), "ssh-keygen -q -t rsa -b 3072 -N '' -f " + form +
+                                 (form == "PEM" ? " -m PEM" : "") + "; cat " + form +
+                                 ".pub >> authorized");
+    source.ssh_key = key;
+    core::Error error;
+    try {
+      fetch_from(repository, source);
+    } catch (const core::Exception& exception) {
+      error = exception.error();
+    }
+    if (error.message.empty()) continue;  // libssh2 from 1.11 on
+    CHECK(error.code == Errc::denied);
+    CHECK(error.message ==
+          "fetching '" + source.url +
+              "': the server refuses the RSA key; libssh2 before 1.11 signs with it in a way "
+              "(SHA-1) that today's servers refuse; use an ed25519 key (ssh-keygen -t ed25519)");
+  }
 }

@@ -88,7 +88,9 @@ TEST_CASE("checkout origin: other servers only by a trusted run, with the networ
 
 TEST_CASE("checkout origin: paths, other protocols and passwords in addresses are refused") {
   for (const char* url : {"/etc", "../x", "file:///etc", "git://github.com/a/b", "ext::sh -c x",
-                          "https://user:word@github.com/a/b", "https:///a/b", "C:/x", ""}) {
+                          "https://user:word@github.com/a/b", "https:///a/b", "C:/x", "",
+                          "ext::sh -c 'x@y'", "ext::sh@host:x y", "-oProxyCommand=x",
+                          "ssh://-oProxyCommand=x/a/b", "git@-oProxyCommand=x:a/b", "fd::17/x"}) {
     CAPTURE(url);
     CHECK_FALSE(origin(url).has_value());
   }
