@@ -12,7 +12,8 @@ run="bubblewrap slirp4netns git ca-certificates openssh-client curl procps util-
 build="g++ cmake ninja-build pkg-config ccache mold git libexpected-dev libyaml-dev libgit2-dev
   libspdlog-dev nlohmann-json3-dev libsqlite3-dev libssl-dev libseccomp-dev libzstd-dev zlib1g-dev libpcre2-dev
   libcli11-dev doctest-dev"
-test="python3 python3-jsonschema python3-yaml sqlite3 curl openssl util-linux procps iproute2"
+test="python3 python3-jsonschema python3-yaml sqlite3 curl openssl util-linux procps iproute2 openssh-server
+  git-lfs"
 
 . /etc/os-release
 # Boost.Process v2 came with 1.80; Debian 12's default is older, but it has 1.81 beside it.
@@ -50,6 +51,12 @@ for package in $wanted; do
 done
 if [ -n "$missing" ]; then
   echo "installing:$missing"
+  # The tests run sshd themselves, on loopback; installing it must not open this machine to others.
+  case "$missing" in *openssh-server*)
+    echo "as a service, sshd stays off until /etc/ssh/sshd_not_to_be_run is removed"
+    as_root mkdir -p /etc/ssh
+    as_root touch /etc/ssh/sshd_not_to_be_run
+  esac
   as_root apt-get update -q > /dev/null
   # shellcheck disable=SC2086  # words on purpose
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing > /dev/null

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """actions/checkout in jobs: what it leaves, compared with what git does when it is told what the real
 action tells it, and which other repositories a run may have."""
+import hashlib
 import json
 import os
 import shutil
@@ -219,6 +220,41 @@ class Inputs(Case):
         self.assertEqual(self.seen(self.end_of(run_id)), ["came late"])
 
 
+class Replaced(Case):
+    """Commits that a forced push took every ref from before Gantry fetched them."""
+
+    def replaced(self, repo):
+        """A commit of the workflow that no ref leads to any more, and the event that tells of it."""
+        before = repo.commit({"a": "b"})
+        lost = repo.workflow(checkout(look="git rev-parse HEAD"))
+        event = repo.push_event(after=lost)
+        repo.git("reset", "-q", "--hard", before)
+        return lost, event
+
+    def test_one_that_the_source_still_gives_runs_and_can_be_checked_out(self):
+        lost, event = self.replaced(self.repo)
+        self.assertEqual(self.seen(self.end_of(self.gantry.started("push", event)[0])), [lost])
+        late, _ = self.replaced(self.repo)
+        run = self.play(checkout({"ref": late}, look="git rev-parse HEAD"))
+        self.assertEqual(self.seen(run), [late])
+
+    def test_one_that_is_gone_ends_its_delivery_and_a_checkout_with_the_reason(self):
+        repo = self.other("octo/gone")
+        self.addCleanup(self.configure, "/public")
+        self.configure("/public", f"  - name: octo/gone\n    clone_url: {self.url}/public/octo/gone\n")
+        lost, event = self.replaced(repo)
+        reason = (f"fetching commit '{lost}' from '{self.url}/public/octo/gone': it is no longer "
+                  "there: no branch, tag or pull request leads to it; it may have been replaced "
+                  "by a forced push")
+        _, guid = self.gantry.deliver("push", event)
+        delivery = self.gantry.delivery(guid)
+        self.assertEqual((delivery["state"], delivery["reason"]), ("failed", reason))
+        sha = repo.workflow(checkout({"ref": lost}))
+        self.serve(repo)
+        run = self.end_of(self.gantry.started("push", repo.push_event(after=sha))[0])
+        self.assertIn(reason, self.failure(run))
+
+
 class OtherRepositories(Case):
     """With whose rights another repository is read."""
     LOOK = "cat file; git remote get-url origin; git log --format=%s"
@@ -307,15 +343,43 @@ class WithNetwork(Case):
                                       "extraheader || true"))
         self.assertEqual(self.seen(run), [self.url + "/x/y"])
 
+    def large(self, content, folder):
+        """A file kept by git-lfs, there or lost: what is committed in its place."""
+        oid = hashlib.sha256(content).hexdigest()
+        os.makedirs(os.path.join(self.root, folder), exist_ok=True)
+        with open(os.path.join(self.root, folder, oid), "wb") as file:
+            file.write(content)
+        return f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {len(content)}\n"
+
+    @unittest.skipUnless(shutil.which("git-lfs"), "git-lfs is not installed")
+    def test_lfs_objects_come_from_the_server_of_the_repository_with_its_token(self):
+        repo = Repo(os.path.join(self.folder, "other/private/large"), "private/large")
+        content = b"large\n" * 100_000
+        pointer = self.large(content, "lfs")
+        repo.commit({".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n",
+                     "dir/x.bin": pointer, "same.bin": pointer, "plain": "plain\n"})
+        self.serve(repo, ".")
+        look = ("sha256sum < dir/x.bin; cmp dir/x.bin same.bin; cat plain; git status --porcelain\n"
+                "git lfs ls-files -n")
+        inputs = {"repository": "private/large", "github-server-url": self.url, "lfs": True,
+                  "token": "workflow-token"}
+        for more in ({}, {"persist-credentials": False}, {"path": "deep/er"}):
+            run = self.play(checkout({**inputs, **more},
+                                     look=f"cd ./{more.get('path', '')}\n{look}"))
+            self.assertEqual(self.seen(run), [hashlib.sha256(content).hexdigest() + "  -", "plain",
+                                              "dir/x.bin", "same.bin"])
+        run = self.play(checkout({**inputs, "lfs": False}, look="cat same.bin"))
+        self.assertEqual(self.seen(run), pointer.splitlines())
+
     @unittest.skipUnless(shutil.which("git-lfs"), "git-lfs is not installed")
     def test_lfs_objects_that_cannot_be_had_fail_the_step(self):
-        pointer = ("version https://git-lfs.github.com/spec/v1\noid sha256:" + "a" * 64 +
-                   "\nsize 12\n")
-        files = {".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n",
-                 "x.bin": pointer, ".lfsconfig": f"[lfs]\n\turl = {self.url}/broken/lfs\n"}
-        self.addCleanup(self.repo.commit, {}, remove=tuple(files))
-        self.assertIn("Process completed with exit code",
-                      self.failure(self.play(checkout({"lfs": True}), files)))
+        for place in ("broken/lfs", "x/info/lfs"):
+            files = {".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n",
+                     "x.bin": self.large(place.encode(), "lost"),
+                     ".lfsconfig": f"[lfs]\n\turl = {self.url}/{place}\n"}
+            run = self.play(checkout({"lfs": True}), files)
+            self.assertIn("Process completed with exit code", self.failure(run))
+        self.repo.commit({}, remove=tuple(files))
 
 
 if __name__ == "__main__":

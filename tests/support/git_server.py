@@ -2,14 +2,18 @@
 """A git server on loopback: git's own http-backend behind a door that can misbehave.
 
   git_server.py --root FOLDER [--certificate PEM --key PEM] [--token T] [--port N]
+                [--refs FILE]
 
 Prints its port. /private/... asks for the token as the password of x-access-token; below these the rest of
 the path is served so: /hang/ never answers, /stall/ stops in the middle of the answer, /slow/ answers a
-few bytes at a time, /broken/ says 500, /away/ redirects to another port.
+few bytes at a time, /broken/ says 500, /away/ redirects to another port. Below a repository's /info/lfs it
+gives the large files of the root's folder lfs, each named by its sha256. The lines of FILE, "SHA NAME", are
+offered as refs too, whatever the names.
 """
 import argparse
 import base64
 import http.server
+import json
 import os
 import ssl
 import subprocess
@@ -56,8 +60,31 @@ class Door(http.server.BaseHTTPRequestHandler):
             self.send_header("WWW-Authenticate", 'Basic realm="git"')
             self.end_headers()
             return
-        head, content = self.backend(path, body)
+        head, content = self.lfs(path, body) if "/info/lfs/" in path else self.backend(path, body)
+        if path.endswith("info/refs?service=git-upload-pack") and self.server.options.refs:
+            with open(self.server.options.refs, "rb") as file:
+                lines = file.read().splitlines(keepends=True)
+            more = b"".join(b"%04x%s" % (len(line) + 4, line) for line in lines)
+            content = content[:-4] + more + content[-4:]
         self.send(mode, head, content)
+
+    def lfs(self, path, body):
+        """git-lfs's batch API, downloads only."""
+        def file_of(oid):
+            return os.path.join(self.server.options.root, "lfs", os.path.basename(oid))
+        here, last = path.rsplit("/", 1)
+        if last != "batch":
+            with open(file_of(last), "rb") as file:
+                return {"Content-Type": "application/octet-stream"}, file.read()
+        objects = []
+        for one in json.loads(body)["objects"]:
+            known = os.path.exists(file_of(one["oid"]))
+            what = {"actions": {"download": {
+                "href": f"http://{self.headers['Host']}{here}/{one['oid']}"}}} if known else \
+                {"error": {"code": 404, "message": "no such object"}}
+            objects.append({"oid": one["oid"], "size": one["size"], **what})
+        answer = {"transfer": "basic", "objects": objects}
+        return {"Content-Type": "application/vnd.git-lfs+json"}, json.dumps(answer).encode()
 
     def body(self, length):
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
@@ -71,7 +98,8 @@ class Door(http.server.BaseHTTPRequestHandler):
 
     def is_known(self):
         secret = base64.b64encode(f"x-access-token:{self.server.options.token}".encode()).decode()
-        return self.headers.get("Authorization") == "Basic " + secret
+        scheme, _, given = self.headers.get("Authorization", "").partition(" ")
+        return scheme.lower() == "basic" and given == secret
 
     def backend(self, path, body):
         path, _, query = path.partition("?")
@@ -112,6 +140,7 @@ def main():
     parser.add_argument("--key")
     parser.add_argument("--token", default="")
     parser.add_argument("--away", default="")
+    parser.add_argument("--refs", default="")
     parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", options.port), Door)
