@@ -23,7 +23,6 @@ core::workflow::Repository read_repository(const Value& value) {
   repo.owner = text_of(value["owner"]["login"]);
   if (repo.owner.empty()) repo.owner = text_of(value["owner"]["name"]);
   repo.owner_id = number_of(value["owner"]["id"]);
-  if (repo.id == 0 && !repo.full_name.empty()) repo.id = core::made_id(repo.full_name);
   if (repo.owner_id == 0 && !repo.owner.empty()) repo.owner_id = core::made_id(repo.owner);
   repo.clone_url = text_of(value["clone_url"]);
   repo.ssh_url = text_of(value["ssh_url"]);

@@ -4,7 +4,6 @@
 #include "daemon/git/remote_internal.hpp"
 
 #include <algorithm>
-#include <set>
 
 namespace gantry::daemon::git {
 namespace {
@@ -38,6 +37,8 @@ std::vector<std::string> refspecs_for(const std::vector<std::string>& pulls) {
   return specs;
 }
 
+constexpr std::size_t kManyRefs = 1000;
+
 // Nothing when it stands on a file or a folder, as a tag may.
 CommitHandle commit_of(const git_reference* ref) {
   git_object* peeled = nullptr;
@@ -48,30 +49,29 @@ CommitHandle commit_of(const git_reference* ref) {
 // Deleted branches and tags go before new ones come: `a` may have become `a/b`. So do, before a
 // fetch from a folder, refs that lead to no commit: libgit2's local transport trips over them. The
 // fetch brings them again.
-void prune(git_repository* repository, git_remote* remote) {
+void prune(Mirror& mirror, git_remote* remote) {
   const git_remote_head** heads = nullptr;
   std::size_t count = 0;
   check(git_remote_ls(&heads, &count, remote), "listing the refs of the source");
   const bool is_local = !local_folder({.url = git_remote_url(remote)}).empty();
-  std::set<std::string, std::less<>> offered;
+  RefNames offered;
   for (std::size_t i = 0; i < count; ++i)
     offered.insert(heads[i]->name);
-  const auto refs = acquire<ReferenceIteratorHandle>("listing the refs of the mirror",
-                                                     git_reference_iterator_new, repository);
-  std::vector<std::string> gone;
+  const auto refs = acquire<ReferenceIteratorHandle>(
+      "listing the refs of the mirror", git_reference_iterator_new, mirror.repository());
+  RefNames gone;
   git_reference* next = nullptr;
   int code = 0;
   while ((code = git_reference_next(&next, refs.get())) == 0) {
     const ReferenceHandle ref(next);
+    mirror.watchdog().touch();
     const std::string_view name = git_reference_name(next);
     const bool is_mirrored = name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
     const bool is_gone = is_mirrored && !offered.contains(name);
-    if (is_gone || (is_local && !commit_of(next))) gone.emplace_back(name);
+    if (is_gone || (is_local && !commit_of(next))) gone.emplace(name);
   }
   if (code != GIT_ITEROVER) check(code, "listing the refs of the mirror");
-  for (const std::string& ref : gone) {
-    check(git_reference_remove(repository, ref.c_str()), "deleting ref '" + ref + "'");
-  }
+  remove_refs(mirror, gone);
 }
 
 std::vector<Ref> list_refs(git_repository* repository, const std::vector<std::string>& pulls) {
@@ -167,12 +167,14 @@ RefList run(Mirror& mirror, const Fetch& request) {
   const MirrorLock lock(mirror.path());
   if (lock.predecessor_died() || !fs::exists(mirror.path() / "gantry-mirror")) mirror.prepare();
   RefList list;
+  bool is_many = false;
   {
     Remote remote(mirror, request.source);
-    prune(mirror.repository(), remote.get());
-    remote.fetch(std::move(specs));
+    prune(mirror, remote.get());
+    is_many = remote.fetch(std::move(specs)) > kManyRefs;
     list.default_branch = remote.default_branch();
   }
+  if (is_many) pack_refs(mirror);
   list.refs = list_refs(mirror.repository(), request.pulls);
   write_refs_state(mirror.path(), list.refs);
   return list;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/files.hpp"
+#include "core/base/text.hpp"
 #include "daemon/git/mirror_internal.hpp"
 
 #include <fcntl.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <map>
 
 namespace gantry::daemon::git {
 namespace {
@@ -41,6 +43,20 @@ void remove_broken_packs(const fs::path& folder) {
     other.replace_extension(extension == ".pack" ? ".idx" : ".pack");
     if (!is_pack_file || !fs::exists(other)) fs::remove(entry.path());
   }
+}
+
+// libgit2 writes the whole file anew for each ref that goes, and there may be very many.
+void drop_packed(const fs::path& mirror, const RefNames& gone) {
+  const fs::path file = mirror / "packed-refs";
+  const std::string text = core::read_file_if_exists(file).value_or("");
+  std::string kept;
+  bool is_kept = true;
+  for (const std::string_view line : core::split(text, '\n')) {
+    // A line that starts with '^' tells more of the one before.
+    if (!line.starts_with('^')) is_kept = !gone.contains(line.substr(line.find(' ') + 1));
+    if (is_kept && !line.empty()) kept.append(line).append("\n");
+  }
+  if (kept != text) core::write_file_atomic(file, kept);
 }
 
 }  // namespace
@@ -120,6 +136,40 @@ CommitHandle find_commit(Mirror& mirror, std::string_view sha) {
                                        " and leads to no commit");
   }
   return CommitHandle(reinterpret_cast<git_commit*>(peeled));
+}
+
+// Written here, as libgit2 takes a millisecond for each ref it packs or drops.
+void pack_refs(Mirror& mirror) {
+  const auto refs = acquire<ReferenceIteratorHandle>("packing refs", git_reference_iterator_new,
+                                                     mirror.repository());
+  std::map<std::string, git_oid> targets;
+  git_reference* next = nullptr;
+  int code = 0;
+  while ((code = git_reference_next(&next, refs.get())) == 0) {
+    const ReferenceHandle ref(next);
+    if (const git_oid* target = git_reference_target(next)) {
+      targets.emplace(git_reference_name(next), *target);
+    }
+  }
+  if (code != GIT_ITEROVER) check(code, "packing refs");
+  std::string text = "# pack-refs with: sorted \n";
+  for (const auto& [name, target] : targets)
+    text += to_hex(target) + " " + name + "\n";
+  core::write_file_atomic(mirror.path() / "packed-refs", text);
+  for (const auto& [name, target] : targets) {
+    const fs::path loose = mirror.path() / name;
+    if (fs::is_regular_file(loose)) fs::remove(loose);
+  }
+}
+
+void remove_refs(Mirror& mirror, const RefNames& gone) {
+  if (gone.empty()) return;
+  drop_packed(mirror.path(), gone);
+  for (const std::string& ref : gone) {
+    mirror.watchdog().touch();  // a fetch may be watched, and this is not its network
+    if (!fs::is_regular_file(mirror.path() / ref)) continue;
+    check(git_reference_remove(mirror.repository(), ref.c_str()), "deleting ref '" + ref + "'");
+  }
 }
 
 }  // namespace gantry::daemon::git

@@ -8,6 +8,9 @@
 #include "daemon/git/watchdog.hpp"
 
 #include <filesystem>
+#include <functional>
+#include <set>
+#include <string>
 
 namespace gantry::daemon::git {
 
@@ -61,6 +64,11 @@ class PacksLock {
 
 // Throws not_found naming the sha when the mirror does not have the commit.
 CommitHandle find_commit(Mirror& mirror, std::string_view sha);
+
+using RefNames = std::set<std::string, std::less<>>;
+// For the holder of the lock. Each ref is a file of its own until they are packed.
+void remove_refs(Mirror& mirror, const RefNames& gone);
+void pack_refs(Mirror& mirror);
 
 RefList run(Mirror& mirror, const Fetch& request);
 Ensured run(Mirror& mirror, const Ensure& request);

@@ -30,8 +30,11 @@ Found find_rev(Mirror& mirror, const std::string& rev) {
     if (code == GIT_ENOTFOUND || code == GIT_EINVALIDSPEC) continue;
     check(code, "reading ref '" + name + "'");
     const ReferenceHandle ref(found);
-    const auto object = acquire<ObjectHandle>("reading ref '" + name + "'", git_reference_peel,
-                                              ref.get(), GIT_OBJECT_COMMIT);
+    git_object* peeled = nullptr;
+    if (git_reference_peel(&peeled, ref.get(), GIT_OBJECT_COMMIT) < 0) {
+      throw Exception(Errc::invalid, "reading ref '" + name + "': it leads to no commit");
+    }
+    const ObjectHandle object(peeled);
     return {find_commit(mirror, to_hex(*git_object_id(object.get()))), name};
   }
   throw Exception(Errc::not_found, "looking for '" + rev + "' in mirror '" +

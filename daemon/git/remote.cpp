@@ -138,6 +138,7 @@ git_fetch_options Remote::options() {
     return touch<Asked>(payload), 0;
   };
   calls.update_tips = [](const char*, const git_oid*, const git_oid*, void* payload) {
+    ++static_cast<Asked*>(payload)->moved_refs;
     return touch<Asked>(payload), 0;
   };
   return options;
@@ -177,11 +178,12 @@ void Remote::download(std::vector<std::string> specs) {
   check(git_remote_download(get(), &list, &how), doing_);
 }
 
-void Remote::fetch(std::vector<std::string> specs) {
+std::size_t Remote::fetch(std::vector<std::string> specs) {
   download(std::move(specs));
   const git_fetch_options how = options();
   check(git_remote_update_tips(get(), &how.callbacks, 0, GIT_REMOTE_DOWNLOAD_TAGS_NONE, nullptr),
         doing_);
+  return asked_.moved_refs;
 }
 
 void Remote::fetch_commit(const std::string& sha) {

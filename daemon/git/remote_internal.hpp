@@ -21,8 +21,8 @@ class Remote {
   git_remote* get() const { return remote_.get(); }
   std::string default_branch() const;  // "" when it has none
 
-  // Fetches what the refspecs name, and sets the mirror's refs to it.
-  void fetch(std::vector<std::string> specs);
+  // Fetches what the refspecs name, and sets the mirror's refs to it; how many of them it moved.
+  std::size_t fetch(std::vector<std::string> specs);
   // Fetches one commit by its id; sets no ref.
   void fetch_commit(const std::string& sha);
 
@@ -31,6 +31,7 @@ class Remote {
     Watchdog* watchdog = nullptr;
     const Source* source = nullptr;
     int credentials_asked = 0;
+    std::size_t moved_refs = 0;
   };
   static int on_credentials(git_credential** out, const char* url, const char* user,
                             unsigned allowed, void* payload);

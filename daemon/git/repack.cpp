@@ -51,9 +51,10 @@ std::uint64_t bytes_of(const Set& packs) {
 }
 
 // Only the newest refs of pull requests stay; what a run still needs is named by `keep`.
-void drop_old_pulls(git_repository* repository, std::uint64_t newest) {
-  const auto refs = acquire<ReferenceIteratorHandle>(
-      "listing the refs of the mirror", git_reference_iterator_glob_new, repository, "refs/pull/*");
+void drop_old_pulls(Mirror& mirror, std::uint64_t newest) {
+  const auto refs = acquire<ReferenceIteratorHandle>("listing the refs of the mirror",
+                                                     git_reference_iterator_glob_new,
+                                                     mirror.repository(), "refs/pull/*");
   std::vector<std::pair<std::int64_t, std::string>> pulls;
   git_reference* next = nullptr;
   int code = 0;
@@ -69,10 +70,10 @@ void drop_old_pulls(git_repository* repository, std::uint64_t newest) {
   }
   if (code != GIT_ITEROVER) check(code, "listing the refs of the mirror");
   std::sort(pulls.rbegin(), pulls.rend());
-  for (std::size_t i = newest; i < pulls.size(); ++i) {
-    const std::string& name = pulls[i].second;
-    check(git_reference_remove(repository, name.c_str()), "deleting ref '" + name + "'");
-  }
+  RefNames gone;
+  for (std::size_t i = newest; i < pulls.size(); ++i)
+    gone.insert(pulls[i].second);
+  remove_refs(mirror, gone);
 }
 
 // A ref's object, and for tags of tags each of them; commits are left to the walk.
@@ -157,7 +158,7 @@ Repacked run(Mirror& mirror, const Repack& request) {
       acquire<PackBuilderHandle>("packing the mirror", git_packbuilder_new, repository);
   git_packbuilder_set_threads(builder.get(), 1);
   if (is_whole) {
-    drop_old_pulls(repository, request.max_pulls);
+    drop_old_pulls(mirror, request.max_pulls);
     add_reachable(builder.get(), repository, request.keep);
   } else {
     std::erase_if(before, [](const Pack& pack) { return pack.bytes > kBigPack; });

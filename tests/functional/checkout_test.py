@@ -220,6 +220,40 @@ class Inputs(Case):
         self.assertEqual(self.seen(self.end_of(run_id)), ["came late"])
 
 
+class Links(Case):
+    """What a job put where a checkout writes: nothing is written through it."""
+    WORKFLOW = """on: push
+jobs:
+  one:
+    runs-on: ubuntu-latest
+    steps:
+      - {uses: actions/checkout@v4, with: {path: PATH}}
+      - run: mkdir $RUNNER_TEMP/evil; MAKE
+      - {uses: actions/checkout@v4, with: {path: PATH, clean: CLEAN}, continue-on-error: true}
+      - run: echo '>>>'; ls -A $RUNNER_TEMP/evil; stat -c %F PATH/.git; git -C PATH status --porcelain; echo '<<<'
+"""
+
+    def test_a_git_folder_that_is_a_link_is_replaced(self):
+        for clean in ("true", "false"):
+            for make in ("ln -s $RUNNER_TEMP/evil .git", "echo gitdir:$RUNNER_TEMP/evil > .git",
+                         "ln -s /etc .git", "mkfifo .git"):
+                run = self.play(self.WORKFLOW.replace("PATH", ".").replace("CLEAN", clean).replace(
+                    "MAKE", "rm -rf .git && " + make))
+                self.assertEqual(self.seen(run), ["directory"], make)
+
+    def test_folders_that_became_links_are_not_gone_through(self):
+        for clean in ("true", "false"):
+            for make in ("rm -rf a && ln -s $RUNNER_TEMP/evil a",
+                         "rm -rf a/b && ln -s $RUNNER_TEMP/evil a/b",
+                         "rm -rf a/b/dir && ln -s $RUNNER_TEMP/evil a/b/dir"):
+                run = self.play(self.WORKFLOW.replace("PATH", "a/b").replace("CLEAN", clean).replace(
+                    "MAKE", make).replace("stat", "[ -e a/b/.git ] || exit 0; stat"),
+                    {"dir/file": "x"})
+                log = run["jobs"][0]["log"]
+                seen = log[log.index(">>>") + 1:]
+                self.assertIn(seen[0], ("directory", "Cleaning up orphan processes"), log)
+
+
 class Replaced(Case):
     """Commits that a forced push took every ref from before Gantry fetched them."""
 

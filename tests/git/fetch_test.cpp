@@ -80,6 +80,11 @@ TEST_CASE("git fetch: tags on files and folders are no hindrance, now and later"
     CHECK(commit_of(list, "refs/heads/main") == two);
   }
   CHECK(client.call(Ensure{repository.from(), {two}, {}}, kDeadline).fetched == false);
+  for (const std::string tag : {"blob", "tree", "noted", "nested"}) {
+    const core::Error error = error_of([&] { client.call(Resolve{tag}, kDeadline); });
+    CHECK(error.code == Errc::invalid);
+    CHECK(error.message == "reading ref 'refs/tags/" + tag + "': it leads to no commit");
+  }
   CHECK(shell(repository.mirror, "git fsck --full 2>&1").find("error") == std::string::npos);
 }
 

@@ -198,6 +198,30 @@ TEST_CASE("git hostile: a file that claims more than the memory allowed is an er
   CHECK(file.size == 100U << 20);
 }
 
+TEST_CASE("git hostile: thousands of branches are taken, and are few files") {
+  constexpr std::size_t kBranches = 3000;
+  const Repository repository;
+  const std::string sha = repository.commit("one");
+  std::string packed = "# pack-refs with: peeled fully-peeled sorted \n";
+  for (std::size_t i = 1; i < kBranches; ++i)
+    packed += sha + " refs/heads/b/" + std::to_string(kBranches + i) + "\n";
+  core::write_file_atomic(repository.source / ".git/packed-refs", packed);
+  Client client(options_for(repository));
+  for (const char* which : {"first", "second"}) {
+    const auto start = std::chrono::steady_clock::now();
+    const RefList list = client.call(Fetch{repository.from(), {}}, kDeadline);
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - start);
+    MESSAGE(std::string(which) << " fetch of " << kBranches << " branches: " << took.count()
+                               << " ms");
+    CHECK(list.refs.size() == kBranches);
+  }
+  CHECK(shell(repository.mirror, "find refs -type f | wc -l") == "0");
+  CHECK(client.call(Resolve{"b/4777"}, kDeadline).sha == sha);
+  fs::remove(repository.source / ".git/packed-refs");
+  CHECK(client.call(Fetch{repository.from(), {}}, kDeadline).refs.size() == 1);
+}
+
 TEST_CASE("git hostile: five thousand files, and git takes the copy's index for current") {
   const Repository repository;
   shell(repository.source,
