@@ -44,7 +44,7 @@ ctest --preset "$preset" --no-tests=error "$@" |
       while ((getline line < log_file) > 0) {
         if (line ~ /^[0-9]+\/[0-9]+ Test: /) { test = line; sub(/^[^:]*: /, "", test) }
         else if (sub(/^.*MESSAGE: (skipped|SKIPPED)[:,]? /, "", line) ||
-                 sub(/^(skipped|SKIPPED): /, "", line) || sub(/^.* \.\.\. skipped /, "", line)) {
+                 sub(/^(skipped|SKIPPED):? /, "", line) || sub(/^.* \.\.\. skipped /, "", line)) {
           if (!said[test, line]++) print "skipped in " test ": " line
         }
       }
