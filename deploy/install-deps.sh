@@ -12,7 +12,7 @@ run="bubblewrap slirp4netns git ca-certificates openssh-client curl procps util-
 build="g++ cmake ninja-build pkg-config ccache mold git libexpected-dev libyaml-dev libgit2-dev
   libspdlog-dev nlohmann-json3-dev libsqlite3-dev libssl-dev libseccomp-dev libzstd-dev zlib1g-dev libpcre2-dev
   libcli11-dev doctest-dev"
-test="python3 python3-jsonschema python3-yaml sqlite3 curl openssl util-linux procps iproute2 openssh-server
+test="python3 python3-jsonschema python3-yaml python3-pip sqlite3 curl openssl util-linux procps iproute2 openssh-server
   git-lfs"
 
 . /etc/os-release
