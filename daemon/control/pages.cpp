@@ -152,8 +152,8 @@ constexpr Marker kMarkers[] = {{"##[error]", "<b>Error: ", "</b>"},
 // Without the stamp; errors and warnings stand out.
 std::string line_html(std::string_view line) {
   const std::size_t stamp = line.find("Z ");
-  if (stamp != std::string_view::npos && stamp < 30) line.remove_prefix(stamp + 2);
-  const std::string shown = escape_html(core::run::without_colours(line));
+  if (stamp < 30) line.remove_prefix(stamp + 2);
+  std::string shown = escape_html(core::run::without_colours(line));
   for (const Marker& marker : kMarkers) {
     if (!shown.starts_with(marker.text)) continue;
     return std::string(marker.open) + shown.substr(marker.text.size()) + std::string(marker.close);
