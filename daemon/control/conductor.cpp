@@ -123,8 +123,6 @@ Conductor::Conductor(async::Runtime& runtime, DbThread& db, SettingsHolder& sett
       scheduler_(capacity()),
       timer_(runtime.executor()) {}
 
-Conductor::~Conductor() = default;
-
 core::run::Capacity Conductor::capacity() const {
   const auto settings = settings_.get();
   core::run::Capacity capacity;

@@ -102,6 +102,11 @@ ReportTo Conductor::report_to(const storage::Repository& repo) const {
   return report;
 }
 
+Conductor::~Conductor() {
+  for (const auto& [id, job] : jobs_)
+    job->run->jobs.clear();  // the unfinished and their run hold one another
+}
+
 async::Task<> Conductor::restore() {
   const auto rows = co_await db_.read([](Database& d) { return storage::unfinished_runs(d); });
   for (const storage::Run& row : rows)

@@ -38,7 +38,7 @@ unsigned char type_of(int folder, const dirent& entry) {
   if (::fstatat(folder, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
     core::throw_errno("looking at '" + std::string(entry.d_name) + "'");
   }
-  return IFTODT(status.st_mode);
+  return static_cast<unsigned char>(IFTODT(status.st_mode));
 }
 
 // False: the file system does not let us.

@@ -27,6 +27,7 @@ SOURCE = os.path.dirname(os.path.dirname(HERE))
 BIN = os.environ.get("GANTRY_BIN_DIR") or os.path.join(SOURCE, "build/dev/bin")
 SHARED = os.environ.get("GANTRY_SHARED_DIR") or os.path.join(SOURCE, "../shared")
 SKIPPED = 77  # ctest's SKIP_RETURN_CODE
+SANITIZED = "GANTRY_SANITIZE" in os.environ
 NO_COMMIT = "0" * 40
 SECRET, NEXT_SECRET, TOKEN = "it is a secret", "the next secret", "token-of-the-tests"
 GIT_ENV = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": "/nonexistent", "LC_ALL": "C",
@@ -359,10 +360,20 @@ log_level: debug
 
     def close(self):
         if self.process and self.process.poll() is None:
-            self.kill()
+            if SANITIZED:  # what leaks is looked for at an orderly end
+                self.process.terminate()
+                time.sleep(0.2)  # the second signal does not wait for jobs
+                self.process.terminate()
+                self.process.wait(timeout=90)
+            else:
+                self.kill()
         for pid in self.runner_pids().values():
             os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not any(map(alive, self.runner_pids().values())), "runners to end")
+        # Runners write there too. What a sanitizer says of one that had told all is seen only here.
+        found = re.search(r"(ERROR|WARNING): \w+Sanitizer|LeakSanitizer has|: runtime error: ", self.log())
+        if found:
+            raise AssertionError("a sanitizer found:\n" + self.log()[found.start():][:8000])
 
     # Talking to it.
     def api(self, path, method="GET", body=None, headers=None, tcp=False, token=None):
