@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "core/base/text.hpp"
 #include "core/expr/number.hpp"
+#include "core/expr/plain_json.hpp"
 #include "core/expr/value.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -112,10 +114,13 @@ Escape escape_of(std::string_view text) {
 }
 
 void write_string(std::string& out, std::string_view text) {
-  const auto is_plain = [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte >= 0x20 && byte != '"' && byte != '\\' && byte != 0xC2 && byte != 0xE2;
-  };
+  static constexpr std::array<bool, 256> kPlain = [] {
+    std::array<bool, 256> plain{};
+    for (std::size_t c = 0x20; c < 0x100; ++c)
+      plain[c] = c != '"' && c != '\\' && c != 0xC2 && c != 0xE2;
+    return plain;
+  }();
+  const auto is_plain = [](char c) { return kPlain[static_cast<unsigned char>(c)]; };
   out += '"';
   while (!text.empty()) {
     const auto end = std::find_if_not(text.begin(), text.end(), is_plain);
@@ -189,6 +194,7 @@ void write(std::string& out, const Value& value, JsonStyle style, std::size_t de
 }  // namespace
 
 Result<Value> parse_json(std::string_view text, Keys keys) {
+  if (auto plain = read_plain_json(text, keys)) return std::move(*plain);
   Builder builder(keys);
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) return fail(builder.error());
   return std::move(builder.result());

@@ -111,6 +111,54 @@ TEST_CASE("json: reads strictly, writes compact and indented") {
   CHECK((*value)["none"]["deeper"].is_null());
 }
 
+TEST_CASE("json: what machines write and what people write are read alike") {
+  // A fraction beside it takes the same text to the other reader.
+  const std::string plain =
+      R"({"a":"\"\\\/\b\f\n\r\t\u00e9\u2028\u0000ü…😀","b":[0,7,123456789012345,true,false,null,{},[ ]],)"
+      R"("c" : { "d":"" , "D":"again"},"e":"x"})";
+  const auto fast = parse_json(plain);
+  const auto slow = parse_json("[0.5," + plain + "]");
+  REQUIRE(fast.has_value());
+  REQUIRE(slow.has_value());
+  CHECK(deep_equal(*fast, slow->array()[1]));
+  CHECK(to_json(*fast) == to_json(slow->array()[1]));
+  CHECK((*fast)["c"]["d"].string() == "again");
+  CHECK((*fast)["a"].string().size() == 23);
+}
+
+TEST_CASE("json: what the fast reader does not take is judged by the other") {
+  for (const char* text :
+       {"-0.5", "-7", "1e3", "1234567890123456789", R"("\ud83d\ude00")", " 7 "}) {
+    CAPTURE(text);
+    CHECK(parse_json(text).has_value());
+  }
+  for (const char* text : {"",
+                           "[1,]",
+                           "{\"a\":}",
+                           "{\"a\"}",
+                           "{a:1}",
+                           "[1 2]",
+                           "01",
+                           "\"a",
+                           "\"\\x\"",
+                           "\"\\u12g4\"",
+                           "\"\\ud83d\"",
+                           "\"\xff\"",
+                           "\"\xc3\"",
+                           "\"\xe0\x80\x80\"",
+                           "\"\xed\xa0\x80\"",
+                           "\"\xf4\x90\x80\x80\"",
+                           "\"\n\"",
+                           "nul",
+                           "truee",
+                           "[",
+                           "{\"a\":1",
+                           "7 7"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_json(text).has_value());
+  }
+}
+
 TEST_CASE("json: broken, trailing, invalid and too deep input is refused with a reason") {
   for (const char* text : {"", "{", "[1,]", "1 2", "{'a':1}", "\"\xff\"", "\xff", "nul"}) {
     const auto value = parse_json(text);
