@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Gantry's numbers beside the floor, each pair measured in turns. Called by run.sh.
 
-bench.py [--rounds N] [AXIS...]   AXIS: actions latency rate log idle intake blobs; default: all
+bench.py [--rounds N] [AXIS...]   AXIS: language actions latency rate log idle intake blobs; default: all
 """
 import argparse
 import os
@@ -112,7 +112,7 @@ def rate(table, rounds):
     for _ in range(rounds):
         floors.append(floor_spawn(SPAWNS, PARALLEL)["per_s"])
         for where, branch in names:
-            gantry = Gantry(where, matrix_workflow()).start()
+            gantry = Gantry(where, matrix_workflow(), shows_bench=False).start()
             try:
                 run, _ = gantry.post(branch)
                 wait(lambda: gantry.ask("SELECT count(*) FROM jobs WHERE status = 'queued' OR "
@@ -284,6 +284,16 @@ def actions(table, rounds):
     table.add("lines past two problem matchers", show([one["lines_per_s"] for one in all_of], "/s"))
 
 
+def language(table, rounds):
+    """Without gantryd: a workflow file of 200 jobs, an expression of an `if`."""
+    all_of = [program("bench_language") for _ in range(rounds)]
+    for key, what, limit, unit in (("plan_ms", "a workflow of 200 jobs read and planned", 10, "ms"),
+                                   ("evaluate_us", "an expression evaluated", 5, "µs")):
+        values = [one[key] for one in all_of]
+        table.add(what, show(values, unit), "", "", f"≤ {limit} {unit}",
+                  statistics.median(values) <= limit)
+
+
 def blobs(table, rounds):
     for where in ("tmpfs", "disk"):
         results = []
@@ -300,8 +310,8 @@ def blobs(table, rounds):
                   show([one["peak_mib"] for one in results], "MiB"))
 
 
-AXES = {"actions": actions, "latency": latency, "rate": rate, "log": log, "idle": idle, "intake": intake,
-        "blobs": blobs}
+AXES = {"language": language, "actions": actions, "latency": latency, "rate": rate, "log": log,
+        "idle": idle, "intake": intake, "blobs": blobs}
 
 
 def main():

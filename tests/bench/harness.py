@@ -47,7 +47,8 @@ def become_unprivileged():
 class Gantry(gantry_test.Gantry):
     """gantryd with a repository of one workflow file, everything on `where`."""
 
-    def __init__(self, where, workflow="on: [push]\njobs: {}\n", jobs=PARALLEL):
+    def __init__(self, where, workflow="on: [push]\njobs: {}\n", jobs=PARALLEL, shows_bench=True):
+        self.shows_bench = shows_bench  # to jobs: the programs and the gates
         self.where = tempfile.mkdtemp(prefix="s-", dir=FOLDERS[where])
         self.visible = tempfile.mkdtemp(prefix="g-", dir=DISK)
         repo = gantry_test.Repo(os.path.join(self.where, "repo"))
@@ -62,8 +63,9 @@ class Gantry(gantry_test.Gantry):
         super().write_config(github, more)
         with open(self.config_path, encoding="utf-8") as file:
             text = file.read()
+        mounts = f"{BIN}, {self.gates}" if self.shows_bench else ""
         text = text.replace("log_level: debug", "log_level: info").replace(
-            "read_only_mounts: [", f"read_only_mounts: [{BIN}, ")
+            f"read_only_mounts: [{self.gates}]", f"read_only_mounts: [{mounts}]")
         with open(self.config_path, "w", encoding="utf-8") as file:
             file.write(text)
 

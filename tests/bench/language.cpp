@@ -69,8 +69,8 @@ int main() {
     for (int i = 0; i < kTimes; ++i)
       static_cast<void>(evaluate(*expression, environment));
   });
-  std::printf("read and plan a workflow of %zu jobs: %.2f ms (held to 10)\n", effects, plan / 1000);
-  std::printf("evaluate an expression: %.2f us (held to 5)\n", evaluation / kTimes);
-  const bool holds = effects == 200 && plan < 10'000 && evaluation / kTimes < 5;
-  return holds ? 0 : 1;
+  std::printf(R"({"jobs": %zu, "plan_ms": %.3f, "evaluate_us": %.3f})"
+              "\n",
+              effects, plan / 1000, evaluation / kTimes);
+  return effects == 200 ? 0 : 1;
 }
