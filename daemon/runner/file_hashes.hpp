@@ -5,6 +5,7 @@
 #pragma once
 
 #include "daemon/async/offload.hpp"
+#include "daemon/async/runtime.hpp"
 #include "daemon/runner/hash_files.hpp"
 #include "daemon/runner/job_folder.hpp"
 
@@ -29,14 +30,13 @@ class FileHashes {
 
   // The result of `evaluate`, which may be called more than once and fails when a hash() does.
   template <class Evaluate>
-  async::Task<std::invoke_result_t<Evaluate&>> aside(async::asio::thread_pool& pool,
-                                                     Evaluate evaluate) {
+  async::Task<std::invoke_result_t<Evaluate&>> aside(async::Runtime& runtime, Evaluate evaluate) {
     for (;;) {
       begin();
       auto result = evaluate();
       if (!end()) co_return result;
       const auto compute_wanted = [&] { return compute(*wanted_); };
-      core::Result<std::string> computed = co_await async::offload(pool, compute_wanted);
+      core::Result<std::string> computed = co_await async::offload(runtime.pool(), compute_wanted);
       known_.insert_or_assign(*wanted_, std::move(computed));
     }
   }

@@ -201,7 +201,7 @@ void Job::read_workflow() {
 }
 
 void Job::start_sandbox() {
-  const os::CgroupTree cgroups = os::CgroupTree::discover();
+  const os::CgroupTree& cgroups = cgroups_here();
   const fs::path agent = message_.paths.agent_binary;
   SandboxPlan plan =
       plan_sandbox(message_.sandbox, {settings_.folder, message_.paths.roots}, cgroups);

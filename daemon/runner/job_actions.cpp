@@ -237,7 +237,7 @@ async::Task<Conclusion> Job::run_use(Step& step) {
                                "), which needs images; Gantry does not have them yet");
   }
   const auto read_inputs = [&] { return inputs_of(step); };
-  core::Result<ActionInputs> inputs = co_await hashes_.aside(runtime_.pool(), read_inputs);
+  core::Result<ActionInputs> inputs = co_await hashes_.aside(runtime_, read_inputs);
   if (!inputs) co_return refuse(step, inputs.error().message);
   register_post(step);
   say_action(step, inputs->values);

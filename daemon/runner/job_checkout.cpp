@@ -22,7 +22,7 @@ constexpr const char* kLfsScript =
 
 async::Task<Conclusion> Job::run_checkout(Step& step) {
   const auto read_with = [&] { return evaluator(step).texts(step.definition->with); };
-  const auto with = co_await hashes_.aside(runtime_.pool(), read_with);
+  const auto with = co_await hashes_.aside(runtime_, read_with);
   if (!with) co_return refuse(step, with.error().message);
   core::Result<CheckoutRequest> request =
       read_checkout(*with, message_, folder_.workspace_inside());

@@ -74,6 +74,11 @@ bool fits(const ReadySandbox& ready, const core::run::SandboxSpec& spec, const f
 
 }  // namespace
 
+const os::CgroupTree& cgroups_here() {
+  static const os::CgroupTree cgroups = os::CgroupTree::discover();
+  return cgroups;
+}
+
 SandboxPlan plan_sandbox(const proto::JobSandbox& wanted, const SandboxPaths& paths,
                          const os::CgroupTree& cgroups) {
   if (wanted.root != "host") {
@@ -106,7 +111,7 @@ SandboxPlan plan_sandbox(const proto::JobSandbox& wanted, const SandboxPaths& pa
 }
 
 ReadySandbox make_ready(const proto::RunnerPrepare& prepare) {
-  const os::CgroupTree cgroups = os::CgroupTree::discover();
+  const os::CgroupTree& cgroups = cgroups_here();
   ReadySandbox ready;
   ready.agent = prepare.agent_binary;
   make_job_folders(prepare.folder);

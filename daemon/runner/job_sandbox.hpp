@@ -25,6 +25,9 @@ struct SandboxPaths {
   fs::path folder;  // the job's, see job_folder.hpp
   fs::path roots;   // shared with other jobs; empty: nothing is
 };
+// Looked up once a process, in the nursery for all its runners.
+const os::CgroupTree& cgroups_here();
+
 SandboxPlan plan_sandbox(const proto::JobSandbox& wanted, const SandboxPaths& paths,
                          const os::CgroupTree& cgroups);
 

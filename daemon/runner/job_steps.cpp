@@ -141,7 +141,7 @@ async::Task<Conclusion> Job::carry_out(Step& step) {
   name_files(step);
   core::Result<bool> runs(false);
   const auto prepare_it = [&] { return prepare(step); };
-  if (!gave_up_) runs = co_await hashes_.aside(runtime_.pool(), prepare_it);
+  if (!gave_up_) runs = co_await hashes_.aside(runtime_, prepare_it);
   // What a composite action's own steps say of it does not keep a cancelled one going.
   if (runs && *runs && cancelled_ && !is_outermost) runs = goes_on(step);
   if (runs && !*runs) {
@@ -162,7 +162,7 @@ async::Task<Conclusion> Job::carry_out(Step& step) {
   Conclusion conclusion = outcome;
   if (runs && outcome == Conclusion::failure) {
     const auto judge = [&] { return evaluator(step).boolean(step.definition->continue_on_error); };
-    const auto tolerated = co_await hashes_.aside(runtime_.pool(), judge);
+    const auto tolerated = co_await hashes_.aside(runtime_, judge);
     if (!tolerated) refuse(step, tolerated.error().message);
     if (tolerated && *tolerated) conclusion = Conclusion::success;
   }
@@ -197,7 +197,7 @@ async::Task<Conclusion> Job::run_action(Step& step) {
 
 async::Task<Conclusion> Job::run_script(Step& step) {
   const auto make_request = [&] { return script_request(step); };
-  core::Result<StepRequest> request = co_await hashes_.aside(runtime_.pool(), make_request);
+  core::Result<StepRequest> request = co_await hashes_.aside(runtime_, make_request);
   if (!request) co_return refuse(step, request.error().message);
   const Conclusion outcome = co_await run_request(step, std::move(*request));
   folder_.remove_temp_file(step.script);

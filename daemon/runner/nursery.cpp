@@ -3,6 +3,7 @@
 
 #include "core/base/error.hpp"
 #include "core/workflow/workflow.hpp"
+#include "daemon/runner/job_sandbox.hpp"
 
 #include <sched.h>
 #include <sys/socket.h>
@@ -54,6 +55,8 @@ pid_t fork_sibling() {
 
 // What is made at first use is then made already in each runner.
 void warm_up() {
+  cgroups_here();
+  look_at_host_root();
   static_cast<void>(
       core::workflow::parse_job("", "on: push\njobs: {a: {runs-on: a, steps: [{run: a}]}}\n", "a"));
 }

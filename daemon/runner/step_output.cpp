@@ -29,8 +29,16 @@ StepOutput::StepOutput(JobLog& log, OnCommand on_command, WantsAll wants_all)
     : log_(log), on_command_(std::move(on_command)), wants_all_(std::move(wants_all)) {}
 
 std::span<char> StepOutput::space() {
-  if (buffer_.size() < held_ + kReadBytes) buffer_.resize(held_ + kReadBytes);
-  return {buffer_.data() + held_, buffer_.size() - held_};
+  if (room_ < held_ + kReadBytes) make_room(held_ + kReadBytes);
+  return {buffer_.get() + held_, room_ - held_};
+}
+
+// Keeps what is held.
+void StepOutput::make_room(std::size_t bytes) {
+  auto larger = std::make_unique_for_overwrite<char[]>(bytes);
+  if (held_ > 0) std::memcpy(larger.get(), buffer_.get(), held_);
+  buffer_ = std::move(larger);
+  room_ = bytes;
 }
 
 void StepOutput::write(std::string_view bytes) {
@@ -46,7 +54,7 @@ void StepOutput::write(std::string_view bytes) {
 void StepOutput::commit(std::size_t count) {
   const std::size_t fresh_from = held_;
   held_ += count;
-  std::string_view bytes(buffer_.data(), held_);
+  std::string_view bytes(buffer_.get(), held_);
   if (masker_) take_long_line(bytes);
   const std::size_t last_end =
       masker_ || held_ == fresh_from ? std::string_view::npos : bytes.rfind('\n');
@@ -63,11 +71,8 @@ void StepOutput::commit(std::size_t count) {
 
 void StepOutput::drop_front(std::size_t bytes) {
   held_ -= bytes;
-  if (bytes > 0 && held_ > 0) std::memmove(buffer_.data(), buffer_.data() + bytes, held_);
-  if (held_ == 0 && buffer_.size() > kReadBytes) {
-    buffer_.resize(kReadBytes);
-    buffer_.shrink_to_fit();
-  }
+  if (bytes > 0 && held_ > 0) std::memmove(buffer_.get(), buffer_.get() + bytes, held_);
+  if (held_ == 0 && room_ > kReadBytes) make_room(kReadBytes);
 }
 
 // Up to the line's end, or all there is.
@@ -118,7 +123,7 @@ void StepOutput::finish() {
     log_.end_long_line();
     masker_.reset();
   } else if (held_ > 0) {
-    const std::string line = std::string(buffer_.data(), held_) + '\n';
+    const std::string line = std::string(buffer_.get(), held_) + '\n';
     take_lines(line);
   }
   held_ = 0;

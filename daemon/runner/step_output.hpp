@@ -9,6 +9,7 @@
 #include "daemon/runner/job_log.hpp"
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,11 +41,13 @@ class StepOutput {
   void take_lines(std::string_view lines);
   void take_long_line(std::string_view& bytes);
   void drop_front(std::size_t bytes);
+  void make_room(std::size_t bytes);
 
   JobLog& log_;
   OnCommand on_command_;
   WantsAll wants_all_;
-  std::string buffer_;
+  std::unique_ptr<char[]> buffer_;  // never cleared: most steps touch its first page only
+  std::size_t room_ = 0;
   std::size_t held_ = 0;                           // bytes of buffer_ in use
   std::optional<core::run::StreamMasker> masker_;  // inside a long line
   std::string piece_;

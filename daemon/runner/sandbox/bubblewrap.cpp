@@ -135,10 +135,12 @@ Bubblewrap::Bubblewrap(const core::run::SandboxSpec& spec, const BubblewrapConfi
                                       ": running as root, a job would own every file it can see; "
                                       "run Gantry as a user of its own");
   }
-  if (os::find_program(config_.bwrap).empty()) {
+  const std::string bwrap = os::find_program(config_.bwrap);
+  if (bwrap.empty()) {
     throw Exception(Errc::unavailable, std::string(kDoing) + ": '" + config_.bwrap +
                                            "' is not installed; apt-get install bubblewrap");
   }
+  config_.bwrap = bwrap;
   epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_) core::throw_errno(kDoing);
   if (config_.cgroups != nullptr && has_limits(spec.limits)) {

@@ -100,9 +100,11 @@ std::unique_ptr<Sandbox> start_bubblewrap(const core::run::SandboxSpec& spec,
 // The socket that came in at `reply`. Throws core::Exception.
 core::UniqueFd take_listener(int reply);
 
-// What of this host the default root shows. The second keeps a copy of the files of /etc below
-// `cache`, made when one of them has changed, so that a sandbox has one mount in place of them all.
+// What of this host the default root shows. The last keeps a copy of the files and small folders
+// of /etc below `cache`, made when one of them has changed: a sandbox has one mount for them all.
+// Not for more than one thread at a time.
 core::run::HostRoot host_root();
+void look_at_host_root();  // ahead of need, for all processes forked afterwards
 core::run::HostRoot host_root(const core::run::HostRootOptions& options, const fs::path& cache);
 
 // Can jobs have Network::internet here? Empty: yes. Otherwise the reason, for the job's log.
