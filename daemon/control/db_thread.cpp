@@ -14,9 +14,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
-#include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 namespace gantry::daemon::control {
@@ -28,78 +26,19 @@ using storage::Transaction;
 // So that the first of a group does not wait long for its commit.
 constexpr std::size_t kMostInGroup = 256;
 
-// Pages go from the log to the database beside the commits, that often; only where that cannot keep
-// up does a commit do it, and its caller waits.
-constexpr int kGroupsForCheckpoint = 64;
-constexpr int kPagesForCheckpointByWriter = 8192;
-
 Database open_migrated(const std::filesystem::path& path) {
   Database database(path);
   storage::migrate(database);
-  database.execute("PRAGMA wal_autocheckpoint = " + std::to_string(kPagesForCheckpointByWriter));
   return database;
 }
-
-// A thread and connection of its own: writers go on meanwhile.
-class Checkpointer {
- public:
-  explicit Checkpointer(const std::filesystem::path& path)
-      : database_(path), thread_([this] { loop(); }) {}
-  Checkpointer(const Checkpointer&) = delete;
-  Checkpointer& operator=(const Checkpointer&) = delete;
-  ~Checkpointer() {
-    tell(Wish::end);
-    thread_.join();
-  }
-
-  void note_group() {
-    if (++groups_ % kGroupsForCheckpoint == 0) tell(Wish::checkpoint);
-  }
-
- private:
-  enum class Wish { nothing, checkpoint, end };
-
-  void tell(Wish wish) {
-    {
-      const std::lock_guard lock(mutex_);
-      wish_ = wish;
-    }
-    changed_.notify_one();
-  }
-
-  Wish wait() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return wish_ != Wish::nothing; });
-    return wish_ == Wish::end ? Wish::end : std::exchange(wish_, Wish::nothing);
-  }
-
-  void loop() {
-    while (wait() != Wish::end) {
-      try {
-        database_.execute("PRAGMA wal_checkpoint(PASSIVE)");
-      } catch (const core::Exception& exception) {
-        core::log::warn("database checkpoint failed", {{"error", exception.what()}});
-      }
-    }
-  }
-
-  Database database_;
-  int groups_ = 0;  // of the writer's thread
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  Wish wish_ = Wish::nothing;
-  std::thread thread_;  // last: uses all of the above
-};
 
 }  // namespace
 
 // A queue of tasks and the thread that carries them out on its connection.
 class DbThread::Worker {
  public:
-  Worker(Database database, std::unique_ptr<Checkpointer> checkpointer)
-      : database_(std::move(database)),
-        checkpointer_(std::move(checkpointer)),
-        thread_([this] { loop(); }) {}
+  explicit Worker(Database database)
+      : database_(std::move(database)), thread_([this] { loop(); }) {}
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
   ~Worker() {
@@ -127,7 +66,6 @@ class DbThread::Worker {
           carry_out_group({task});
       } else {
         carry_out_group(group);
-        checkpointer_->note_group();
       }
     }
   }
@@ -177,7 +115,6 @@ class DbThread::Worker {
   }
 
   Database database_;
-  std::unique_ptr<Checkpointer> checkpointer_;  // the writer's
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Task*> queue_;
@@ -186,9 +123,8 @@ class DbThread::Worker {
 };
 
 DbThread::DbThread(const std::filesystem::path& database)
-    : writer_(std::make_unique<Worker>(open_migrated(database),
-                                       std::make_unique<Checkpointer>(database))),
-      reader_(std::make_unique<Worker>(Database(database, storage::Access::read_only), nullptr)) {}
+    : writer_(std::make_unique<Worker>(open_migrated(database))),
+      reader_(std::make_unique<Worker>(Database(database, storage::Access::read_only))) {}
 
 DbThread::~DbThread() = default;
 
