@@ -33,7 +33,9 @@ void put_step(Database& database, core::JobId job, const Step& s) {
           "status = excluded.status, conclusion = excluded.conclusion, "
           "outcome = excluded.outcome, started_at = excluded.started_at, "
           "completed_at = excluded.completed_at, log_first = excluded.log_first, "
-          "log_end = excluded.log_end WHERE status <> 'completed'")
+          "log_end = excluded.log_end WHERE status <> 'completed' "
+          // Where the lines of a background step stand is known later.
+          "OR (log_end IS NULL AND excluded.status = 'completed')")
       .bind(job, s.number, s.name, s.status, s.conclusion, s.outcome, s.started_at, s.completed_at,
             s.log_first, s.log_end)
       .run();

@@ -44,16 +44,6 @@ class Unsupported {
     refuse_key(job.container, "container");
     refuse_key(job.services, "services");
     refuse_key(job.snapshot, "snapshot");
-    for (const Step& step : job.steps)
-      check_step(step);
-  }
-
-  void check_step(const Step& step) {
-    if (step.background.boolean) refuse(step.background.position, "'background'");
-    if (step.wait.kind == TokenKind::boolean) refuse_key(step.wait, "wait-all");
-    if (step.wait.kind == TokenKind::sequence) refuse_key(step.wait, "wait");
-    refuse_key(step.cancel, "cancel");
-    if (!step.parallel.empty()) refuse(step.position, "'parallel'");
   }
 
   Diagnostics found_;

@@ -51,8 +51,7 @@ struct Step {
   std::optional<Located<std::string>> uses;
   Token run;  // string or expression; null when `uses`
   Token with, env, shell, working_directory, timeout_minutes, continue_on_error;
-  // Background and parallel steps; Gantry reads them and says that it cannot carry them out.
-  Token background, cancel;
+  Token background, cancel;    // background: a literal; cancel: a step's id
   Token wait;                  // sequence of step ids, or true for all
   std::vector<Step> parallel;  // instead of run or uses
 

@@ -35,9 +35,10 @@ class FileHashes {
       begin();
       auto result = evaluate();
       if (!end()) co_return result;
-      const auto compute_wanted = [&] { return compute(*wanted_); };
+      const std::vector<std::string> wanted = *wanted_;  // another step may want others meanwhile
+      const auto compute_wanted = [&] { return compute(wanted); };
       core::Result<std::string> computed = co_await async::offload(runtime.pool(), compute_wanted);
-      known_.insert_or_assign(*wanted_, std::move(computed));
+      known_.insert_or_assign(wanted, std::move(computed));
     }
   }
 

@@ -8,6 +8,7 @@
 #include "daemon/git/checkout_inputs.hpp"
 #include "daemon/runner/environment.hpp"
 #include "daemon/runner/job_background.hpp"
+#include "daemon/runner/job_side.hpp"
 
 #include <unistd.h>
 
@@ -73,6 +74,7 @@ Job::Job(async::Runtime& runtime, GantrydLink& link, proto::JobMessage message,
       inside_(folder_.workspace_inside(), checkout_urls(message_)),
       checkouts_(runtime, link, message_, folder_),
       processes_(runtime.executor(), settings_.ladder),
+      side_changed_(runtime.executor()),
       progress_(runtime.executor()),
       job_wake_(runtime.executor()),
       tasks_(runtime.executor()) {
@@ -132,8 +134,7 @@ async::Task<> Job::live() {
 }
 
 async::Task<bool> Job::prepare_all() {
-  Step step;
-  step.number = 1;
+  Step step = new_step();
   step.name = "Set up job";
   begin(step);
   Conclusion conclusion = Conclusion::failure;
@@ -155,7 +156,7 @@ void Job::say_failure(std::string_view reason) {
 }
 
 void Job::fail_job(std::string_view reason) {
-  note_status(Conclusion::failure);
+  note_status(state_, Conclusion::failure);
   if (failure_reason_.empty())
     failure_reason_ = core::cut_utf8(log_.masker().mask(reason), kLongestReason);
 }
@@ -190,6 +191,7 @@ void Job::read_workflow() {
     throw Exception(Errc::not_found, "reading workflow '" + message_.workflow_file +
                                          "': it has no job '" + message_.job_key + "'");
   }
+  steps_ = in_line(definition_->steps);
   for (const auto& [key, token] : {std::pair<std::string_view, const core::workflow::Token*>(
                                        "container", &definition_->container),
                                    {"services", &definition_->services}}) {
@@ -250,12 +252,13 @@ void Job::announce_steps() {
     step.name = core::cut_utf8("Pre Run " + use->definition->uses->value, kLongestName);
     link_.report(std::move(step));
   }
-  for (const core::workflow::Step& definition : definition_->steps) {
+  for (const core::workflow::Step& definition : steps_) {
     proto::StepChanged step;
     step.number = ++number;
     step.id = definition.has_generated_id() ? "" : definition.id;
     // With what is known now; made anew when the step begins.
     Step waiting;
+    waiting.state = &state_;
     waiting.definition = &definition;
     const core::Result<std::string> name = name_of(waiting);
     step.name = core::cut_utf8(log_.masker().mask(name ? *name : definition.id), kLongestName);
@@ -264,8 +267,7 @@ void Job::announce_steps() {
 }
 
 void Job::complete() {
-  Step step;
-  step.number = ++last_number_;
+  Step step = new_step();
   step.name = "Complete job";
   begin(step);
   proto::JobCompleted completed;
@@ -322,19 +324,19 @@ std::vector<std::pair<std::string, std::string>> Job::evaluate_outputs() {
 
 void Job::begin(Step& step) {
   step.started_at = clock_.now();
-  step.lines_before = log_.lines();
-  proto::StepChanged changed;
+  step.lines_before = step.log->lines();
+  proto::StepChanged& changed = step.changed;
   changed.number = step.number;
   changed.id = id_of(step);
   changed.name = core::cut_utf8(log_.masker().mask(step.name), kLongestName);
   changed.status = proto::StepStatus::in_progress;
   changed.started_at = step.started_at;
-  link_.report(std::move(changed));
+  link_.report(changed);
 }
 
 void Job::finish(Step& step, Conclusion outcome, Conclusion conclusion) {
-  log_.flush();
-  proto::StepChanged changed;
+  step.log->flush();
+  proto::StepChanged& changed = step.changed;
   changed.number = step.number;
   changed.id = id_of(step);
   changed.name = core::cut_utf8(log_.masker().mask(step.name), kLongestName);
@@ -343,17 +345,28 @@ void Job::finish(Step& step, Conclusion outcome, Conclusion conclusion) {
   changed.conclusion = conclusion;
   changed.started_at = step.started_at;
   changed.completed_at = clock_.now();
-  if (log_.lines() > step.lines_before) {
+  // Where the lines of a background step are to stand is not known yet.
+  if (step.log == &log_ && log_.lines() > step.lines_before) {
     changed.first_line = step.lines_before + 1;
     changed.last_line = log_.lines();
   }
-  link_.report(std::move(changed));
+  link_.report(changed);
 }
 
-void Job::note_status(Conclusion conclusion) {
-  if (conclusion == Conclusion::failure && state_.status == Conclusion::success) {
-    state_.status = Conclusion::failure;
+void Job::note_status(JobState& state, Conclusion conclusion) {
+  if (conclusion == Conclusion::failure && state.status == Conclusion::success) {
+    state.status = Conclusion::failure;
   }
+}
+
+JobStep Job::new_step() {
+  Step step;
+  step.number = ++last_number_;
+  step.state = &state_;
+  step.log = &log_;
+  step.started_at = clock_.now();
+  step.lines_before = log_.lines();
+  return step;
 }
 
 }  // namespace gantry::daemon::runner

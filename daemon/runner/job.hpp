@@ -28,6 +28,8 @@
 
 namespace gantry::daemon::runner {
 
+struct SideStep;  // daemon/runner/job_side.hpp
+
 struct JobSettings {
   std::filesystem::path folder;
   KillLadder ladder;
@@ -62,6 +64,7 @@ class Job {
 
   // job_steps.cpp
   async::Task<> run_steps();
+  Step new_step();  // with the next number
   async::Task<> run_step(const core::workflow::Step& definition, ActionUse* use, Stage stage);
   async::Task<core::run::Conclusion> carry_out(Step& step);
   async::Task<core::run::Conclusion> run_action(Step& step);
@@ -87,7 +90,7 @@ class Job {
 
   // job_actions.cpp
   async::Task<> fetch_actions();
-  async::Task<std::vector<ActionProblem>> get_actions(const Steps& steps);
+  async::Task<std::vector<ActionProblem>> get_actions(const Steps& steps, JobLog& log);
   Uses make_uses(const Steps& steps);
   async::Task<bool> find_action(Step& step);
   ReadyPointer read_local(const core::workflow::ActionReference& reference) const;
@@ -98,6 +101,15 @@ class Job {
   core::Result<ActionInputs> inputs_of(Step& step);
   void register_post(Step& step);
   void say_action(const Step& step, const core::workflow::StringMap& with);
+
+  // job_side.cpp: background steps
+  void start_side(const core::workflow::Step& definition, ActionUse* use);
+  async::Task<> run_side(SideStep& side);
+  async::Task<core::run::Conclusion> run_control(Step& step);
+  async::Task<> join(SideStep& side);
+  async::Task<> join_rest();
+  void take_over(SideStep& side);
+  void collect_logs();
 
   // job_services.cpp
   // What a step gets so that it can use the runtime services; starts them when first asked.
@@ -114,7 +126,7 @@ class Job {
 
   void begin(Step& step);
   void finish(Step& step, core::run::Conclusion outcome, core::run::Conclusion conclusion);
-  void note_status(core::run::Conclusion conclusion);
+  static void note_status(JobState& state, core::run::Conclusion conclusion);
   void new_commands(Step& step);
 
   async::Runtime& runtime_;
@@ -130,11 +142,12 @@ class Job {
   JobState state_;
   std::shared_ptr<const core::workflow::Workflow> workflow_;  // shared with its parser's result
   const core::workflow::Job* definition_ = nullptr;
+  Steps steps_;                                // of the job, those of `parallel` in line
   std::map<std::string, ReadyPointer> ready_;  // remote actions, by what `uses` says
   Uses uses_;                                  // by step of the job
   std::vector<ActionUse*> posts_;              // of `uses_`, in the order they began
   InsideFiles inside_;
-  int last_number_ = 1, last_file_ = 0;  // of the steps that began
+  int last_number_ = 0, last_file_ = 0;  // of the steps that began
   std::size_t uses_made_ = 0;
   core::expr::Value defaults_;  // of defaults.run
   std::string search_path_;     // PATH before anything is added
@@ -142,6 +155,10 @@ class Job {
   Checkouts checkouts_;
   StepProcesses processes_;
   std::unique_ptr<Services> services_;  // once a step can use them
+  std::list<SideStep> side_;            // in the order they stand
+  int running_side_ = 0;
+  async::Wakeup side_changed_;  // one has ended, or something only one may use is free
+  bool is_starting_services_ = false, is_checking_out_ = false;
   std::list<Background> background_;
   async::Wakeup progress_;
   async::Wakeup job_wake_;

@@ -83,7 +83,7 @@ bool has_post(const ActionUse& use) {
 }
 
 async::Task<> Job::fetch_actions() {
-  const std::vector<ActionProblem> problems = co_await get_actions(definition_->steps);
+  const std::vector<ActionProblem> problems = co_await get_actions(steps_, log_);
   int annotated = 0;
   for (const ActionProblem& problem : problems) {
     log_.say("##[error]" + message_.workflow_file + ':' +
@@ -102,14 +102,14 @@ async::Task<> Job::fetch_actions() {
   if (!problems.empty()) {
     throw Exception(Errc::invalid, "preparing the job's actions: " + problems.front().message);
   }
-  uses_ = make_uses(definition_->steps);
+  uses_ = make_uses(steps_);
 }
 
 // Asks for all at once, before any of them runs; what is there already is not asked for again.
-async::Task<std::vector<ActionProblem>> Job::get_actions(const Steps& steps) {
+async::Task<std::vector<ActionProblem>> Job::get_actions(const Steps& steps, JobLog& log) {
   std::vector<ActionProblem> problems;
   if (std::none_of(steps.begin(), steps.end(), is_remote)) co_return problems;
-  log_.flush();
+  log.flush();
   PreparedActions prepared;
   const auto work = [&] {
     prepared = prepare_actions(steps, policy_of(message_.actions), ActionStore(store_of(message_)));
@@ -121,9 +121,9 @@ async::Task<std::vector<ActionProblem>> Job::get_actions(const Steps& steps) {
   };
   co_await async::offload(runtime_.pool(), work);
   for (const std::string& line : prepared.lines)
-    log_.say(line);
+    log.say(line);
   for (const std::string& warning : prepared.warnings)
-    log_.say("##[warning]" + warning);
+    log.say("##[warning]" + warning);
   ready_.merge(prepared.ready);
   problems = std::move(prepared.problems);
   co_return problems;
@@ -187,7 +187,7 @@ async::Task<bool> Job::find_action(Step& step) {
     co_return false;
   }
   const core::workflow::Action& manifest = *step.use->action->manifest;
-  const std::vector<ActionProblem> problems = co_await get_actions(manifest.steps);
+  const std::vector<ActionProblem> problems = co_await get_actions(manifest.steps, *step.log);
   for (const ActionProblem& one : problems) {
     refuse(step, manifest.file + ':' + std::to_string(one.uses.position.line) + ": " + one.message);
   }
@@ -253,9 +253,9 @@ void Job::say_action(const Step& step, const StringMap& with) {
   StringMap env;
   for (const auto& [name, value] : step.env.entries())
     env.emplace_back(name, value.to_string());
-  log_.say("##[group]" + step.name + listed(with, "with:") + listed(env, "env:") +
-           "\n##[endgroup]");
-  log_.flush();
+  step.log->say("##[group]" + step.name + listed(with, "with:") + listed(env, "env:") +
+                "\n##[endgroup]");
+  step.log->flush();
 }
 
 async::Task<Conclusion> Job::run_node(Step& step, ActionInputs inputs) {
@@ -275,7 +275,8 @@ async::Task<Conclusion> Job::run_node(Step& step, ActionInputs inputs) {
   request.argv.push_back(*node);
   request.argv.push_back(step.use->action->folder + '/' + file);
   request.cwd = folder_.workspace_inside();
-  EnvironmentParts parts{env, step.github, contexts_.runner(), search_path_, state_.added_path};
+  EnvironmentParts parts{env, step.github, contexts_.runner(), search_path_,
+                         step.state->added_path};
   request.env = process_environment(parts);
   co_return co_await run_request(step, std::move(request));
 }
@@ -309,6 +310,8 @@ async::Task<Conclusion> Job::run_composite(Step& step, ActionInputs inputs) {
     inner.definition = definition;
     inner.use = nested;
     inner.parent = &step;
+    inner.state = step.state;
+    inner.log = step.log;
     const Conclusion conclusion = co_await carry_out(inner);
     if (conclusion == Conclusion::failure && result == Conclusion::success) result = conclusion;
     if (conclusion == Conclusion::cancelled) result = conclusion;
@@ -321,7 +324,7 @@ async::Task<Conclusion> Job::run_composite(Step& step, ActionInputs inputs) {
 
 void Job::set_composite_outputs(Step& step) {
   const ActionUse& use = *step.use;
-  Evaluator values = contexts_.for_step(state_, step.env, step.github, &use.scope);
+  Evaluator values = contexts_.for_step(*step.state, step.env, step.github, &use.scope);
   values.file = use.action->manifest->file;
   for (const core::workflow::ActionOutput& output : use.action->manifest->outputs) {
     auto value = values.text(output.value);

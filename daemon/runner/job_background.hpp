@@ -9,6 +9,7 @@ namespace gantry::daemon::runner {
 struct Background {
   StepCommands commands;
   OutputPump pump;
+  bool is_over = false;  // the step
 
   Background(const async::asio::any_io_executor& executor, JobState& state, JobLog& log,
              StepCommands::Report report, StepCommandsConfig config,

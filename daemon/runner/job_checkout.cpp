@@ -28,33 +28,38 @@ async::Task<Conclusion> Job::run_checkout(Step& step) {
       read_checkout(*with, message_, folder_.workspace_inside());
   if (!request) co_return refuse(step, request.error().message);
   const git::CheckoutPlan& plan = request->plan;
-  log_.masker().add_secret(plan.ssh.key);
-  log_.masker().add_secret(plan.token);
+  step.log->masker().add_secret(plan.ssh.key);
+  step.log->masker().add_secret(plan.token);
   for (const std::string& secret : git::derived_secrets(plan.token))
-    log_.masker().add_secret(secret);
+    step.log->masker().add_secret(secret);
   std::string shown = "##[group]" + step.name;
   if (!with->empty()) shown += "\nwith:";
   for (const auto& [name, value] : *with)
     shown += "\n  " + name + ": " + value;
-  log_.say(shown + "\n##[endgroup]");
+  step.log->say(shown + "\n##[endgroup]");
   for (const std::string& warning : request->warnings) {
     step.commands->annotate(AnnotationLevel::warning, warning);
   }
-  log_.flush();
+  step.log->flush();
   std::string problem;
+  while (is_checking_out_)
+    co_await side_changed_.wait();
+  is_checking_out_ = true;
   try {
     Checkouts::Done done = co_await checkouts_.carry_out(plan);
     for (const std::string& line : done.lines)
-      log_.say(line);
+      step.log->say(line);
     for (const auto& [name, value] : done.outputs)
       step.commands->set_output(name, value);
   } catch (const core::Exception& exception) {
     problem = exception.what();
   }
+  is_checking_out_ = false;
+  side_changed_.notify();
   if (problem.empty() && plan.lfs == git::Lfs::yes) co_return co_await fetch_lfs(step, plan);
   if (problem.empty()) co_return Conclusion::success;
   if (cancelled_) {
-    log_.say("##[error]The operation was canceled.");
+    step.log->say("##[error]The operation was canceled.");
     co_return Conclusion::cancelled;
   }
   co_return refuse(step, problem);
@@ -62,12 +67,12 @@ async::Task<Conclusion> Job::run_checkout(Step& step) {
 
 // In the job's sandbox and with its network: .lfsconfig may name any server.
 async::Task<Conclusion> Job::fetch_lfs(Step& step, const git::CheckoutPlan& plan) {
-  log_.say("Fetching LFS objects");
+  step.log->say("Fetching LFS objects");
   StepRequest request;
   request.argv = {"/bin/sh", "-c", kLfsScript};
   request.cwd = (fs::path(folder_.workspace_inside()) / plan.path).lexically_normal().string();
   request.env = process_environment(
-      {step.env, step.github, contexts_.runner(), search_path_, state_.added_path});
+      {step.env, step.github, contexts_.runner(), search_path_, step.state->added_path});
   const std::vector<std::string> secrets = git::derived_secrets(plan.token);
   if (!plan.persist_credentials && !secrets.empty()) {
     request.env.push_back("GIT_CONFIG_COUNT=1");

@@ -3,8 +3,10 @@
 
 #include "core/base/error.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <fstream>
 
 namespace gantry::daemon::runner {
 namespace {
@@ -49,6 +51,32 @@ JobLog::JobLog(const std::filesystem::path& text, const std::filesystem::path& i
                std::uint64_t limit_bytes)
     : writer_(text, index), limit_bytes_(limit_bytes) {
   lines_ = written_lines();
+}
+
+JobLog::JobLog(const std::filesystem::path& text, const std::filesystem::path& index,
+               std::uint64_t limit_bytes, core::run::Masker& masker)
+    : writer_(text, index), masker_(masker), limit_bytes_(limit_bytes) {
+  lines_ = written_lines();
+}
+
+std::uint64_t JobLog::append_file(const std::filesystem::path& file, std::uint64_t offset) {
+  end_long_line();
+  std::ifstream lines(file, std::ios::binary);
+  lines.seekg(static_cast<std::streamoff>(offset));
+  std::string block(kFlushBytes, '\0');
+  while (lines) {
+    lines.read(block.data(), static_cast<std::streamsize>(block.size()));
+    const std::string_view part(block.data(), static_cast<std::size_t>(lines.gcount()));
+    if (part.empty()) break;
+    offset += part.size();
+    if (!has_room(part.size())) continue;
+    buffer_.append(part);
+    const auto ends = std::count(part.begin(), part.end(), '\n');
+    buffered_line_ends_ += static_cast<std::uint64_t>(ends);
+    lines_ += ends;
+    flush_if_large();
+  }
+  return offset;
 }
 
 bool JobLog::has_room(std::size_t bytes) {

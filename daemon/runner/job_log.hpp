@@ -25,6 +25,11 @@ class JobLog {
   // `limit_bytes`: of what steps write; 0 = none.
   JobLog(const std::filesystem::path& text, const std::filesystem::path& index,
          std::uint64_t limit_bytes);
+  // Of a step that runs beside others: hides what `masker` does.
+  JobLog(const std::filesystem::path& text, const std::filesystem::path& index,
+         std::uint64_t limit_bytes, core::run::Masker& masker);
+  // Whole lines that another log has in `file` from `offset` on; gives where they end.
+  std::uint64_t append_file(const std::filesystem::path& file, std::uint64_t offset);
 
   core::run::Masker& masker() { return masker_; }
   const core::run::Masker& masker() const { return masker_; }
@@ -58,7 +63,8 @@ class JobLog {
   void flush_if_large();
 
   core::run::LogWriter writer_;
-  core::run::Masker masker_;
+  core::run::Masker own_masker_;
+  core::run::Masker& masker_ = own_masker_;
   std::uint64_t limit_bytes_;
   std::uint64_t output_bytes_ = 0;
   std::string closed_;

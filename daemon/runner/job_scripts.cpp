@@ -86,7 +86,7 @@ core::Result<StepRequest> Job::script_request(Step& step) {
   request.argv = command.argv(folder_.temp_inside() + '/' + step.script);
   request.cwd = (fs::path(folder_.workspace_inside()) / folder).lexically_normal().string();
   request.env = process_environment(
-      {step.env, step.github, contexts_.runner(), search_path_, state_.added_path});
+      {step.env, step.github, contexts_.runner(), search_path_, step.state->added_path});
   say_script(step, script, command.shown);
   return request;
 }
@@ -104,8 +104,8 @@ void Job::say_script(const Step& step, const std::string& script, std::string_vi
   for (const auto& [name, value] : step.env.entries()) {
     text += '\n' + indented(name + ": " + value.to_string());
   }
-  log_.say(text + "\n##[endgroup]");
-  log_.flush();
+  step.log->say(text + "\n##[endgroup]");
+  step.log->flush();
 }
 
 // A step of a composite action has the time of the whole.
@@ -115,7 +115,7 @@ void Job::set_limit(Step& step) {
     return;
   }
   const auto timeout = evaluator(step).number(step.definition->timeout_minutes);
-  if (!timeout) log_.say("##[warning]" + timeout.error().message + "; the step has no limit");
+  if (!timeout) step.log->say("##[warning]" + timeout.error().message + "; the step has no limit");
   step.timeout_minutes = timeout ? std::min(*timeout, kLongestTimeoutMinutes) : 0;
   if (step.timeout_minutes <= 0) return;
   const std::chrono::duration<double, std::ratio<60>> minutes(step.timeout_minutes);
@@ -128,6 +128,7 @@ async::Task<Conclusion> Job::run_process(Step& step, StepRequest request) {
   const auto judge = [&]() -> StopReason {
     if (step.deadline && steady_clock::now() >= *step.deadline) return StopReason::timed_out;
     if (!over_limit_.empty()) return StopReason::over_limit;
+    if (step.outermost().asked_to_end) return StopReason::cancelled;
     if (!cancelled_ || asked_for_cancel) return StopReason::none;
     asked_for_cancel = true;
     return goes_on(step) ? StopReason::none : StopReason::cancelled;
@@ -154,7 +155,9 @@ Conclusion Job::conclude(Step& step, const ProcessEnd& end, const SandboxUsage& 
                             Value(whole.timeout_minutes).to_string() + " minutes.");
   }
   if (end.stopped == StopReason::over_limit) {
-    return refuse(step, std::exchange(over_limit_, ""));
+    // Of steps that ran beside each other only the first says why.
+    const std::string why = std::exchange(over_limit_, "");
+    return refuse(step, why.empty() ? "The step was ended with the others." : why);
   }
   if (end.stopped == StopReason::cancelled || gave_up_) {
     return Conclusion::cancelled;  // the log said so when it was asked
@@ -168,14 +171,14 @@ Conclusion Job::conclude(Step& step, const ProcessEnd& end, const SandboxUsage& 
     return refuse(step, problem);
   }
   if (end.status->success()) {
-    if (!met.empty()) log_.say("##[warning]" + std::string(core::trim(met)));
+    if (!met.empty()) step.log->say("##[warning]" + std::string(core::trim(met)));
     return Conclusion::success;
   }
   std::string message;
   // What made a JavaScript action fail it has said itself, as a rule.
   const bool is_silent = step.use != nullptr && step.commands->has_said_error();
   if (end.status->kind == os::ExitStatus::Kind::exited && is_silent) {
-    log_.say("Process completed with exit code " + std::to_string(end.status->value) + ".");
+    step.log->say("Process completed with exit code " + std::to_string(end.status->value) + ".");
   } else if (end.status->kind == os::ExitStatus::Kind::exited) {
     message = "Process completed with exit code " + std::to_string(end.status->value) + ".";
   } else {

@@ -26,12 +26,17 @@ async::Task<Services::NamedValues> Job::service_environment(ServiceUser user) {
     for (const std::string& secret : services_->secrets())
       log_.masker().add_secret(secret);
   }
+  while (is_starting_services_)
+    co_await side_changed_.wait();
   if (!services_->is_started()) {
+    is_starting_services_ = true;
     core::UniqueFd reply = processes_.listen();
     asio::posix::stream_descriptor channel(runtime_.executor(), reply.get());
     static_cast<void>(reply.release());
     co_await channel.async_wait(asio::posix::descriptor_base::wait_read, asio::use_awaitable);
     services_->start(take_listener(channel.native_handle()));
+    is_starting_services_ = false;
+    side_changed_.notify();
   }
   co_return services_->environment(user);
 }

@@ -31,6 +31,10 @@ struct ActionUse {
   CompositeScope scope;                            // what its steps see, kept for their posts
 };
 
+// `wait`, `wait-all` and `cancel`, which run nothing themselves.
+bool is_control(const core::workflow::Step& definition);
+std::string control_name(const core::workflow::Step& definition);
+
 // Whether there is something to run before the job's steps, and after them.
 bool has_pre(const ActionUse& use);
 bool has_post(const ActionUse& use);
@@ -38,7 +42,9 @@ bool has_post(const ActionUse& use);
 struct Background;  // what outlives its step: pipe and commands
 
 struct JobStep {
-  int number = 0;  // of the job's step this is or belongs to
+  JobState* state = nullptr;  // the job's, or of a background step its own
+  JobLog* log = nullptr;      // the same
+  int number = 0;             // of the job's step this is or belongs to
   Stage stage = Stage::main;
   const core::workflow::Step* definition = nullptr;  // null: the runner's own
   ActionUse* use = nullptr;
@@ -55,6 +61,8 @@ struct JobStep {
   Background* background = nullptr;
   std::optional<SteadyTime> deadline;
   double timeout_minutes = 0;
+  bool asked_to_end = false;   // by `cancel`
+  proto::StepChanged changed;  // as last told
 
   const JobStep& outermost() const { return parent == nullptr ? *this : parent->outermost(); }
   int depth() const { return parent == nullptr ? 0 : parent->depth() + 1; }

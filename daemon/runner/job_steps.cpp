@@ -28,8 +28,14 @@ async::Task<> Job::run_steps() {
     if (use && has_pre(*use)) co_await run_step(*use->definition, use.get(), Stage::pre);
   }
   for (std::size_t i = 0; i < uses_.size(); ++i) {
-    co_await run_step(definition_->steps[i], uses_[i].get(), Stage::main);
+    if (steps_[i].background.boolean) {
+      start_side(steps_[i], uses_[i].get());
+    } else {
+      co_await run_step(steps_[i], uses_[i].get(), Stage::main);
+    }
+    collect_logs();
   }
+  co_await join_rest();
   while (!posts_.empty()) {
     ActionUse* use = posts_.back();
     posts_.pop_back();
@@ -39,7 +45,7 @@ async::Task<> Job::run_steps() {
 
 Evaluator Job::evaluator(const Step& step) const {
   const CompositeScope* scope = step.parent != nullptr ? &step.parent->use->scope : nullptr;
-  Evaluator evaluator = contexts_.for_step(state_, step.env, step.github, scope);
+  Evaluator evaluator = contexts_.for_step(*step.state, step.env, step.github, scope);
   if (scope != nullptr) evaluator.file = step.parent->use->action->manifest->file;
   return evaluator;
 }
@@ -57,8 +63,9 @@ void Job::new_commands(Step& step) {
   if (step.parent != nullptr) config.counts = step.parent->commands->counts();
   if (is_on("ACTIONS_ALLOW_UNSECURE_COMMANDS")) config.unsecure = UnsecureCommands::allowed;
   background_.emplace_back(
-      runtime_.executor(), state_, log_, [this](auto body) { link_.report(std::move(body)); },
-      std::move(config), [this] { on_output(); });
+      runtime_.executor(), *step.state, *step.log,
+      [this](auto body) { link_.report(std::move(body)); }, std::move(config),
+      [this] { on_output(); });
   step.background = &background_.back();
   step.commands = &step.background->commands;
 }
@@ -75,20 +82,22 @@ void Job::name_files(Step& step) {
   const ActionUse& composite = *step.parent->use;
   core::expr::Object github = step.parent->github.object();
   github.set("action_path", composite.action->folder);
-  github.set("action_status", core::run::to_string(composite.scope.status.value_or(state_.status)));
+  github.set("action_status",
+             core::run::to_string(composite.scope.status.value_or(step.state->status)));
   const std::string id = github.find("action")->to_string() + '.' + step.definition->id;
   step.github = contexts_.github_of_step(core::expr::Value(std::move(github)), id, step.files);
 }
 
 core::Result<std::string> Job::name_of(const Step& step) const {
   if (!step.definition->name.is_null()) return evaluator(step).text(step.definition->name);
+  if (is_control(*step.definition)) return control_name(*step.definition);
   if (step.definition->uses) return "Run " + step.definition->uses->value;
   TRY(const std::string script, evaluator(step).text(step.definition->run));
   return "Run " + first_line(script);
 }
 
 core::Result<bool> Job::prepare(Step& step) {
-  step.env = state_.env;
+  step.env = step.state->env;
   std::vector<const Step*> around;
   for (const Step* parent = step.parent; parent != nullptr; parent = parent->parent)
     around.push_back(parent);
@@ -110,6 +119,7 @@ core::Result<bool> Job::prepare(Step& step) {
 }
 
 core::Result<bool> Job::condition(const Step& step) const {
+  if (is_control(*step.definition)) return true;
   if (step.stage == Stage::main) return evaluator(step).condition(step.definition->condition);
   const core::workflow::Action& manifest = *step.use->action->manifest;
   Evaluator values = evaluator(step);
@@ -123,17 +133,15 @@ bool Job::goes_on(const Step& step) const {
 }
 
 async::Task<> Job::run_step(const core::workflow::Step& definition, ActionUse* use, Stage stage) {
-  Step step;
-  step.number = ++last_number_;
+  Step step = new_step();
   step.definition = &definition;
   step.use = use;
   step.stage = stage;
   step.name = definition.id;
-  step.started_at = clock_.now();
-  step.lines_before = log_.lines();
   co_await carry_out(step);
   // A pipe that nobody holds has nothing more to tell.
-  background_.remove_if([](const Background& one) { return !one.pump.is_running(); });
+  background_.remove_if(
+      [](const Background& one) { return one.is_over && !one.pump.is_running(); });
 }
 
 async::Task<Conclusion> Job::carry_out(Step& step) {
@@ -167,19 +175,21 @@ async::Task<Conclusion> Job::carry_out(Step& step) {
     if (tolerated && *tolerated) conclusion = Conclusion::success;
   }
   step.commands->end_step();
+  step.background->is_over = true;
   note_step(step, outcome, conclusion);
   if (is_outermost) finish(step, outcome, conclusion);
   co_return conclusion;
 }
 
 void Job::note_step(const Step& step, Conclusion outcome, Conclusion conclusion) {
-  if (step.parent == nullptr) note_status(conclusion);
+  if (step.parent == nullptr) note_status(*step.state, conclusion);
   if (step.definition->has_generated_id() || step.stage != Stage::main) return;
   core::expr::Object entry;
   entry.set("outputs", step.commands != nullptr ? step.commands->outputs() : core::expr::Object());
   entry.set("outcome", core::run::to_string(outcome));
   entry.set("conclusion", core::run::to_string(conclusion));
-  core::expr::Object& steps = step.parent == nullptr ? state_.steps : step.parent->use->scope.steps;
+  core::expr::Object& steps =
+      step.parent == nullptr ? step.state->steps : step.parent->use->scope.steps;
   steps.set(step.definition->id, std::move(entry));
 }
 
@@ -189,6 +199,7 @@ Conclusion Job::refuse(Step& step, std::string_view message) {
 }
 
 async::Task<Conclusion> Job::run_action(Step& step) {
+  if (is_control(*step.definition)) co_return co_await run_control(step);
   if (step.use != nullptr) co_return co_await run_use(step);
   note_action(step);
   if (!step.definition->uses) co_return co_await run_script(step);
@@ -219,7 +230,7 @@ async::Task<Conclusion> Job::run_request(Step& step, StepRequest request) {
     problem = exception.what();  // the job put something in the way
   }
   if (!problem.empty()) co_return refuse(step, problem);
-  state_.matchers.reset();
+  step.state->matchers.reset();
   const Conclusion outcome = co_await run_process(step, std::move(request));
   step.commands->apply_files(folder_, step.files);
   co_return outcome;

@@ -7,6 +7,7 @@
 #include "daemon/async/offload.hpp"
 #include "daemon/runner/disk_use.hpp"
 #include "daemon/runner/job_background.hpp"
+#include "daemon/runner/job_side.hpp"
 
 namespace gantry::daemon::runner {
 namespace {
@@ -23,6 +24,8 @@ void Job::cancel(CancelReason reason) {
   if (cancelled_) return;
   cancelled_ = reason;
   state_.status = Conclusion::cancelled;
+  for (SideStep& side : side_)
+    side.state.status = Conclusion::cancelled;
   give_up_at_ = steady_clock::now() + message_.cancel_timeout;
   if (reason == CancelReason::timed_out) {
     failure_reason_ = "The job running on runner " + contexts_.runner()["name"].to_string() +
@@ -95,7 +98,10 @@ async::Task<> Job::report_progress() {
 
 void Job::on_output() {
   progress_.notify();
-  const std::string& why = log_.problem().empty() ? log_.closed() : log_.problem();
+  std::string why = log_.problem().empty() ? log_.closed() : log_.problem();
+  for (const SideStep& side : side_) {
+    if (why.empty()) why = side.log.problem().empty() ? side.log.closed() : side.log.problem();
+  }
   if (output_limit_seen_ || why.empty()) return;
   output_limit_seen_ = true;
   over_limit_ = why;
@@ -105,6 +111,7 @@ void Job::on_output() {
 void Job::close_background() {
   for (Background& one : background_)
     one.pump.drain();
+  collect_logs();
 }
 
 }  // namespace gantry::daemon::runner
