@@ -38,15 +38,13 @@ cmake --preset "$preset" > "${TMPDIR:-/tmp}/gantry-configure.$$" || { cat "${TMP
 rm -f "${TMPDIR:-/tmp}/gantry-configure.$$"
 cmake --build --preset "$preset"
 # What was skipped, and why, comes before the summary: ctest itself keeps the reasons in its log.
+reasons() {
+  awk '/^[0-9]+\/[0-9]+ Test: / { test = $0; sub(/^[^:]*: /, "", test) }
+       sub(/^.*MESSAGE: (skipped|SKIPPED)[:,]? /, "") || sub(/^(skipped|SKIPPED):? /, "") ||
+       sub(/^.* \.\.\. skipped /, "") { if (!said[test, $0]++) print "skipped in " test ": " $0 }' "$1"
+}
 ctest --preset "$preset" --no-tests=error "$@" |
-  awk -v log_file="build/$preset/Testing/Temporary/LastTest.log.tmp" '
-    /^[0-9]+% tests passed/ {
-      while ((getline line < log_file) > 0) {
-        if (line ~ /^[0-9]+\/[0-9]+ Test: /) { test = line; sub(/^[^:]*: /, "", test) }
-        else if (sub(/^.*MESSAGE: (skipped|SKIPPED)[:,]? /, "", line) ||
-                 sub(/^(skipped|SKIPPED):? /, "", line) || sub(/^.* \.\.\. skipped /, "", line)) {
-          if (!said[test, line]++) print "skipped in " test ": " line
-        }
-      }
-    }
-    { print; fflush() }'
+  while IFS= read -r line; do
+    if [[ $line =~ ^[0-9]+%\ tests\ passed ]]; then reasons "build/$preset/Testing/Temporary/LastTest.log.tmp"; fi
+    printf '%s\n' "$line"
+  done

@@ -86,7 +86,7 @@ TEST_CASE("runner: what cannot be run fails its step in words") {
 }
 
 TEST_CASE("runner: a workflow with what is not supported fails in the set-up, with its place") {
-  RunnerJob job(R"js({"run": "true", "background": true})js");
+  RunnerJob job(R"js({"run": "true"})js", R"js("container": "debian:12",)js");
   CHECK(job.finish() == 0);
   CHECK(job.completed().conclusion == Conclusion::failure);
   CHECK(job.completed().reason.find("ci.yml:") != std::string::npos);
