@@ -63,13 +63,17 @@ void trust_certificates(const Source& source) {
         "reading the certificates of '" + source.ca_file + "'");
 }
 
-// libssh2 reads the host keys from $HOME/.ssh/known_hosts and nowhere else.
+// libgit2 takes the host keys from .ssh/known_hosts of the home it knows: until 1.5 through libssh2
+// from $HOME as it is, later from what $HOME was at its start, or from what it is told.
 std::optional<core::TempDir> home_for_ssh(const Source& source) {
   if (source.known_hosts.empty()) return std::nullopt;
   core::TempDir home;
   fs::create_directory(home.path() / ".ssh");
   fs::create_symlink(fs::absolute(source.known_hosts), home.path() / ".ssh" / "known_hosts");
   if (::setenv("HOME", home.path().c_str(), 1) != 0) core::throw_errno("setting HOME");
+#if LIBGIT2_VER_MAJOR > 1 || LIBGIT2_VER_MINOR >= 7
+  check(git_libgit2_opts(GIT_OPT_SET_HOMEDIR, home.path().c_str()), "setting libgit2's home");
+#endif
   return home;
 }
 
