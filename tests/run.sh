@@ -39,12 +39,14 @@ rm -f "${TMPDIR:-/tmp}/gantry-configure.$$"
 cmake --build --preset "$preset"
 # What was skipped, and why, comes before the summary: ctest itself keeps the reasons in its log.
 reasons() {
-  awk '/^[0-9]+\/[0-9]+ Test: / { test = $0; sub(/^[^:]*: /, "", test) }
-       sub(/^.*MESSAGE: (skipped|SKIPPED)[:,]? /, "") || sub(/^(skipped|SKIPPED):? /, "") ||
-       sub(/^.* \.\.\. skipped /, "") { if (!said[test, $0]++) print "skipped in " test ": " $0 }' "$1"
+  # The log has its own name once ctest is through with it.
+  { cat "$1.tmp" 2> /dev/null || cat "$1"; } |
+    awk '/^[0-9]+\/[0-9]+ Test: / { test = $0; sub(/^[^:]*: /, "", test) }
+         sub(/^.*MESSAGE: (skipped|SKIPPED)[:,]? /, "") || sub(/^(skipped|SKIPPED):? /, "") ||
+         sub(/^.* \.\.\. skipped /, "") { if (!said[test, $0]++) print "skipped in " test ": " $0 }'
 }
 ctest --preset "$preset" --no-tests=error "$@" |
   while IFS= read -r line; do
-    if [[ $line =~ ^[0-9]+%\ tests\ passed ]]; then reasons "build/$preset/Testing/Temporary/LastTest.log.tmp"; fi
+    if [[ $line =~ ^[0-9]+%\ tests\ passed ]]; then reasons "build/$preset/Testing/Temporary/LastTest.log"; fi
     printf '%s\n' "$line"
   done
